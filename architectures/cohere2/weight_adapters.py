@@ -1,0 +1,22 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Cohere2's weights: the graph's names under ``model.``, with interleaved RoPE rows."""
+
+from common.adapters import CanonicalRope, Rename, WeightMap, adapter
+
+from .model_config import Cohere2Config
+
+
+def weight_map(config: Cohere2Config) -> WeightMap:
+    """The checkpoint's differences from the graph."""
+    return WeightMap(
+        Rename(r"model\.(.*)", r"\1"),
+        CanonicalRope(config.rope, interleaved=True),
+    )
+
+
+convert_safetensor_state_dict = adapter(Cohere2Config, weight_map)

@@ -1,0 +1,92 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""How GPT-NeoX differs, and the checkpoints that show it."""
+
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
+from common.testing.witnesses import concatenated_qkv, rms_norm, zero
+
+
+def _rope(theta: float, factor: float) -> dict[str, float | str]:
+    return {"rope_type": "default", "rope_theta": theta, "partial_rotary_factor": factor}
+
+
+PORT = Port(
+    model_type="gpt_neox",
+    class_name="GPTNeoXForCausalLM",
+    fixtures=(
+        Fixture(
+            "parallel",
+            {"rope_parameters": _rope(777.0, 0.25)},
+            {
+                "rope_theta": None,
+                "rotary_emb_base": 777,
+                "rotary_pct": 0.25,
+                "attention_bias": None,
+            },
+        ),
+        Fixture(
+            "sequential_tied_unbiased",
+            {
+                "use_parallel_residual": False,
+                "tie_word_embeddings": True,
+                "attention_bias": False,
+                "hidden_act": "gelu_fast",
+                "layer_norm_eps": 1e-3,
+                "rope_parameters": _rope(10000.0, 0.5),
+            },
+            {"rope_theta": None, "rotary_emb_base": 10000, "rotary_pct": 0.5},
+        ),
+    ),
+    deltas=(
+        Delta(
+            "fused QKV, interleaved by head",
+            "modeling_gpt_neox.py:214",
+            WithWeights(("query_key_value.weight", "query_key_value.bias"), concatenated_qkv),
+        ),
+        Delta(
+            "partial RoPE on the leading columns",
+            "modeling_gpt_neox.py:147",
+            WithConfig({"rope_parameters": _rope(10000.0, 1.0)}),
+        ),
+        Delta(
+            "parallel residual with two norms",
+            "modeling_gpt_neox.py:279",
+            WithConfig({"use_parallel_residual": False}),
+            ("parallel",),
+        ),
+        Delta(
+            "sequential residual",
+            "modeling_gpt_neox.py:284",
+            WithConfig({"use_parallel_residual": True}),
+            ("sequential_tied_unbiased",),
+        ),
+        Delta("LayerNorm, centred", "modeling_gpt_neox.py:244", WithModules("LayerNorm", rms_norm)),
+        Delta(
+            "LayerNorm biases",
+            "modeling_gpt_neox.py:244",
+            WithWeights(("layernorm.bias", "layer_norm.bias"), zero),
+        ),
+        Delta(
+            "attention biases",
+            "modeling_gpt_neox.py:199",
+            WithConfig({"attention_bias": False}),
+            ("parallel",),
+        ),
+        Delta("MLP biases", "modeling_gpt_neox.py:40", WithWeights(("4h.bias", "to_h.bias"), zero)),
+        Delta(
+            "two-matrix MLP with erf GELU",
+            "modeling_gpt_neox.py:45",
+            WithConfig({"hidden_act": "relu"}),
+        ),
+        Delta(
+            "tied head",
+            "modeling_gpt_neox.py:396",
+            WithConfig({"tie_word_embeddings": False}),
+            ("sequential_tied_unbiased",),
+        ),
+    ),
+)

@@ -1,0 +1,33 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""GPT-NeoX's decoder.
+
+It derives from GPT-3: LayerNorms with biases and a two-matrix GELU MLP. It differs in partial
+RoPE and a fused, head-interleaved QKV, both of which the weight map makes canonical, and in a
+parallel residual with a norm for each branch, or a sequential one.
+"""
+
+from common.layers import Decoder, ParallelTwoNormBlock, PlainMLP, PreNormBlock
+from max.nn.norm import LayerNorm
+
+from .model_config import GPTNeoXConfig
+
+
+class GPTNeoX(Decoder[GPTNeoXConfig]):
+    """GPT-NeoX as parts."""
+
+    def block(self, i: int) -> PreNormBlock:
+        block = ParallelTwoNormBlock if self.config.use_parallel_residual else PreNormBlock
+        return block(
+            input_layernorm=self.layer_norm(),
+            attention=self.attention(i),
+            post_attention_layernorm=self.layer_norm(),
+            mlp=PlainMLP(self.config),
+        )
+
+    def final_norm(self) -> LayerNorm:
+        return self.layer_norm()

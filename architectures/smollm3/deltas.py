@@ -1,0 +1,65 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""How SmolLM3 differs, and the checkpoints that show it."""
+
+from common.testing.declare import Delta, Fixture, Port, WithConfig
+
+
+PORT = Port(
+    model_type="smollm3",
+    class_name="SmolLM3ForCausalLM",
+    fixtures=(
+        Fixture(
+            "tied",
+            {"rope_parameters": {"rope_type": "default", "rope_theta": 777.0}},
+            {"layer_types": None, "no_rope_layers": None},
+        ),
+        Fixture(
+            "untied_biased_sliding",
+            {
+                "tie_word_embeddings": False,
+                "attention_bias": True,
+                "mlp_bias": True,
+                "head_dim": 64,
+                "use_sliding_window": True,
+                "sliding_window": 16,
+                "no_rope_layers": [1, 0, 1, 0],
+                "rms_norm_eps": 1e-3,
+            },
+            {"layer_types": None},
+        ),
+    ),
+    deltas=(
+        Delta(
+            "NoPE layers", "modeling_smollm3.py:211", WithConfig({"no_rope_layers": [1, 1, 1, 1]})
+        ),
+        Delta(
+            "sliding window on NoPE layers",
+            "modeling_smollm3.py:212",
+            WithConfig({"layer_types": ["full_attention"] * 4}),
+            ("untied_biased_sliding",),
+        ),
+        Delta(
+            "tied head",
+            "configuration_smollm3.py:92",
+            WithConfig({"tie_word_embeddings": False}),
+            ("tied",),
+        ),
+        Delta(
+            "attention biases",
+            "modeling_smollm3.py:198",
+            WithConfig({"attention_bias": False}),
+            ("untied_biased_sliding",),
+        ),
+        Delta(
+            "MLP biases",
+            "modeling_smollm3.py:282",
+            WithConfig({"mlp_bias": False}),
+            ("untied_biased_sliding",),
+        ),
+    ),
+)

@@ -1,0 +1,179 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The config every port extends: a decoder's dimensions, and how it is deployed.
+
+The first group of fields is read from config.json; the second, with defaults, is what MAX
+decides when it serves (dtype, devices, KV cache, lengths).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from max.dtype import DType
+from max.graph import DeviceRef
+from max.nn.kv_cache import KVCacheParams
+from max.nn.kv_cache.cache_params import KVCacheParamInterface
+from max.nn.transformer import ReturnLogits
+from max.pipelines.kv_cache import cache_dtype_for_encoding
+from max.pipelines.lib import KVCacheConfig, MAXModelConfig, PipelineConfig
+from max.pipelines.lib.config.model_config import _select_quantization_encoding
+from max.pipelines.lib.interfaces.arch_config import (
+    ArchConfigWithKVCache,
+    ArchConfigWithStoredKVParams,
+)
+from max.pipelines.modeling.config_enums import SupportedEncoding, supported_encoding_dtype
+from typing_extensions import Self
+
+from common.errors import PortError
+
+from .keys import ConfigKeys
+from .rope import RopeParameters
+
+
+@dataclass(kw_only=True)
+class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
+    """A decoder's dimensions; a port adds the fields of its own deltas.
+
+    Raises:
+        PortError: From the readers, when config.json asks for what the port does not do.
+    """
+
+    DEFAULT_ENCODING: ClassVar[SupportedEncoding] = "bfloat16"
+    SUPPORTED_ENCODINGS: ClassVar[set[SupportedEncoding]] = {"float32", "bfloat16"}
+    #: The key that holds the epsilon of the norms.
+    NORM_EPS: ClassVar[str] = "rms_norm_eps"
+    #: Keys this architecture's checkpoints carry to no effect, each with its reason.
+    IGNORED: ClassVar[Mapping[str, str]] = {}
+    #: Keys that transformers folds into another when it loads, each with that other.
+    LEGACY: ClassVar[Mapping[str, str]] = {}
+
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    vocab_size: int
+    hidden_act: str
+    norm_eps: float
+    attention_bias: bool
+    tie_word_embeddings: bool
+    rope: RopeParameters
+
+    dtype: DType = DType.float32
+    devices: list[DeviceRef] = field(default_factory=lambda: [DeviceRef.CPU()])
+    max_seq_len: int = 0
+    kv_params: KVCacheParamInterface = None  # type: ignore[assignment]
+    return_logits: ReturnLogits = ReturnLogits.LAST_TOKEN
+
+    @classmethod
+    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
+        """Returns the fields that config.json decides; ports extend the dictionary."""
+        heads = keys["num_attention_heads"]
+        head_dim = keys.get("head_dim", keys["hidden_size"] // heads)
+        positions = keys["max_position_embeddings"]
+        return dict(
+            hidden_size=keys["hidden_size"],
+            intermediate_size=keys["intermediate_size"],
+            num_hidden_layers=keys["num_hidden_layers"],
+            num_attention_heads=heads,
+            num_key_value_heads=keys.get("num_key_value_heads", heads),
+            head_dim=head_dim,
+            vocab_size=keys["vocab_size"],
+            hidden_act=keys["hidden_act"],
+            norm_eps=keys[cls.NORM_EPS],
+            attention_bias=keys["attention_bias"],
+            tie_word_embeddings=keys["tie_word_embeddings"],
+            rope=RopeParameters.read(
+                keys["rope_parameters"], head_dim=head_dim, max_position_embeddings=positions
+            ),
+        )
+
+    @classmethod
+    def from_huggingface(cls, huggingface_config: Any) -> Self:
+        """Builds the config from a transformers config object, deployment left at defaults."""
+        quantization = getattr(huggingface_config, "quantization_config", None)
+        if quantization:
+            method = getattr(quantization, "quant_method", None) or dict(quantization).get(
+                "quant_method", "unknown"
+            )
+            raise PortError(
+                f"the checkpoint is quantised ({method}); this port serves"
+                f" {' and '.join(sorted(cls.SUPPORTED_ENCODINGS))} weights only"
+            )
+        return cls(**cls.read(ConfigKeys(huggingface_config)))
+
+    @classmethod
+    def unaccounted(cls, huggingface_config: Any, raw: Iterable[str]) -> list[str]:
+        """Returns the keys of config.json that the port neither reads nor lists as ignored."""
+        keys = ConfigKeys(huggingface_config)
+        cls.read(keys)
+        return keys.unaccounted(raw, cls.IGNORED, cls.LEGACY)
+
+    @classmethod
+    def initialize(
+        cls,
+        pipeline_config: PipelineConfig,
+        model_config: MAXModelConfig | None = None,
+        *,
+        max_seq_len: int,
+    ) -> Self:
+        """Builds the config for serving; see MAX's ``ArchConfig.initialize``."""
+        model_config = model_config or pipeline_config.model
+        encoding = _select_quantization_encoding(model_config, cls.DEFAULT_ENCODING)
+        devices = [DeviceRef(spec.device_type, spec.id) for spec in model_config.device_specs]
+        return dataclasses.replace(
+            cls.from_huggingface(model_config.huggingface_config),
+            dtype=supported_encoding_dtype(encoding),
+            devices=devices,
+            max_seq_len=max_seq_len,
+            kv_params=cls.construct_kv_params(
+                model_config.huggingface_config,
+                pipeline_config,
+                devices,
+                model_config.kv_cache,
+                cache_dtype_for_encoding(encoding, model_config.kv_cache.kv_cache_format),
+            ),
+        )
+
+    @classmethod
+    def construct_kv_params(
+        cls,
+        huggingface_config: Any,
+        pipeline_config: PipelineConfig,
+        devices: list[DeviceRef],
+        kv_cache_config: KVCacheConfig,
+        cache_dtype: DType,
+        *,
+        allow_kv_head_replication: bool = False,
+    ) -> KVCacheParamInterface:
+        """Returns the KV cache of grouped-query attention, from fields instead of raw keys."""
+        config = cls.from_huggingface(huggingface_config)
+        return kv_cache_config.to_params(
+            dtype=cache_dtype,
+            allow_kv_head_replication=allow_kv_head_replication,
+            n_kv_heads=config.num_key_value_heads,
+            head_dim=config.head_dim,
+            num_layers=config.num_hidden_layers,
+            devices=devices,
+            data_parallel_degree=pipeline_config.model.data_parallel_degree,
+        )
+
+    @property
+    def device(self) -> DeviceRef:
+        """The device the decoder runs on."""
+        return self.devices[0]
+
+    @property
+    def cache(self) -> KVCacheParams:
+        """The KV cache's parameters, known to be those of one plain cache."""
+        assert isinstance(self.kv_params, KVCacheParams)
+        return self.kv_params

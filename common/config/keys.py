@@ -1,0 +1,119 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Reads a transformers config object and remembers which keys were asked for.
+
+Values come from the config object, because it normalises the spellings that released
+checkpoints use; accounting covers the object's keys and the raw ``config.json`` alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from common.errors import PortError, nearest
+
+#: Keys that change nothing in a forward pass without training, with the reason.
+IGNORED: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("architectures", "model_type", "auto_map", "_name_or_path", "id2label", "label2id"),
+        "identity of the checkpoint",
+    ),
+    **dict.fromkeys(
+        ("dtype", "torch_dtype"),
+        "storage dtype of the checkpoint; the encoding that is served decides",
+    ),
+    **dict.fromkeys(
+        ("transformers_version", "return_dict", "output_hidden_states", "output_attentions"),
+        "an option of the library, not of the model",
+    ),
+    **dict.fromkeys(
+        ("bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "use_cache"),
+        "generation; MAX reads it from the tokenizer and the generation config",
+    ),
+    **dict.fromkeys(
+        ("attention_dropout", "hidden_dropout", "classifier_dropout", "initializer_range"),
+        "training only",
+    ),
+    **dict.fromkeys(
+        ("chunk_size_feed_forward", "is_encoder_decoder", "problem_type", "is_decoder"),
+        "a default of the library's base class that decoders do not read",
+    ),
+}
+
+#: Keys of released checkpoints that transformers folds into another key when it loads them.
+LEGACY: Mapping[str, str] = {
+    "rope_theta": "rope_parameters",
+    "rope_scaling": "rope_parameters",
+    "torch_dtype": "dtype",
+}
+
+
+class ConfigKeys:
+    """A config object whose reads are counted.
+
+    Args:
+        huggingface_config: The config as ``AutoConfig`` made it.
+    """
+
+    def __init__(self, huggingface_config: Any) -> None:
+        self._config = huggingface_config
+        self._known = set(huggingface_config.to_dict())
+        self.used: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        """Returns the value of ``key``.
+
+        Raises:
+            PortError: If the config has no such key.
+        """
+        self.used.add(key)
+        try:
+            return getattr(self._config, key)
+        except AttributeError:
+            raise PortError(
+                f"config.json of a {self._config.model_type} model has no {key!r}"
+                f"{nearest(key, self._known)}"
+            ) from None
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Returns the value of ``key``, or ``default`` where it is absent or null."""
+        self.used.add(key)
+        value = getattr(self._config, key, None)
+        return default if value is None else value
+
+    def require(self, key: str, value: Any) -> None:
+        """Accepts ``key`` only if it is absent, null or ``value``.
+
+        Raises:
+            PortError: If the checkpoint asks for something else.
+        """
+        found = self.get(key, value)
+        if found != value:
+            raise PortError(
+                f"config.json sets {key} = {found!r}; this port supports only {value!r}"
+            )
+
+    def unaccounted(
+        self,
+        raw: Iterable[str],
+        ignored: Mapping[str, str],
+        legacy: Mapping[str, str],
+    ) -> list[str]:
+        """Returns the keys that were neither read nor listed as ignored, sorted.
+
+        Args:
+            raw: The keys of config.json as written.
+            ignored: The port's own ignored keys, each with its reason.
+            legacy: The port's own legacy keys, each with the key that carries it now.
+        """
+        folded = {**LEGACY, **legacy}
+        known = self.used | set(IGNORED) | set(ignored)
+        seen = {key for key in self._known if not key.startswith("_")}
+        # A folded key stays visible only through the key that carries its value.
+        written = {folded.get(key, key) for key in raw}
+        return sorted((seen | written) - known)

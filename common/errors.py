@@ -1,0 +1,22 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Errors a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class PortError(ValueError):
+    """Bad input, said in one line: what was wrong, where, and what to do."""
+
+
+def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
+    """Returns `` (nearest: a, b)`` for the names closest to ``name``, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=n, cutoff=0.5)
+    return f" (nearest: {', '.join(close)})" if close else ""

@@ -1,0 +1,33 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The parts that decoders are assembled from."""
+
+from .attention import Attention
+from .blocks import ParallelBlock, ParallelTwoNormBlock, PreNormBlock
+from .decoder import Decoder
+from .head import Head, ScaledHead
+from .masks import Causal, Mask, SlidingWindow
+from .mlp import GatedMLP, PlainMLP
+from .positions import NoPosition, Position, Rope
+
+__all__ = [
+    "Attention",
+    "Causal",
+    "Decoder",
+    "GatedMLP",
+    "Head",
+    "Mask",
+    "NoPosition",
+    "ParallelBlock",
+    "ParallelTwoNormBlock",
+    "PlainMLP",
+    "Position",
+    "PreNormBlock",
+    "Rope",
+    "ScaledHead",
+    "SlidingWindow",
+]

@@ -1,0 +1,77 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245) over the paged KV cache."""
+
+from __future__ import annotations
+
+import math
+
+from max.dtype import DType
+from max.graph import DeviceRef, TensorValue, ops
+from max.nn.layer import Module
+from max.nn.linear import Linear
+from max.nn.stacked_linear import StackedLinear
+
+from common.config import DecoderConfig
+
+from .attend import attend
+from .masks import Mask
+from .positions import Position
+from .step import Step
+
+
+class Attention(Module):
+    """Projects to q, k and v in one matmul, attends, and projects back.
+
+    Weights: ``{q,k,v,o}_proj.weight``, and ``.bias`` where ``attention_bias`` is set.
+
+    Args:
+        config: The decoder's dimensions.
+        layer: The layer's index in the KV cache.
+        position: How positions enter.
+        mask: Which positions are seen.
+    """
+
+    def __init__(
+        self,
+        config: DecoderConfig,
+        layer: int,
+        *,
+        position: Position,
+        mask: Mask,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.layer = layer
+        self.position = position
+        self.mask = mask
+        self.scale = 1 / math.sqrt(config.head_dim)
+        q_dim = config.num_attention_heads * config.head_dim
+        kv_dim = config.num_key_value_heads * config.head_dim
+        self.qkv_proj = StackedLinear(
+            config.hidden_size,
+            [q_dim, kv_dim, kv_dim],
+            ["q_proj", "k_proj", "v_proj"],
+            config.dtype,
+            config.device,
+            has_bias=config.attention_bias,
+        )
+        self.o_proj = Linear(
+            q_dim,
+            config.hidden_size,
+            config.dtype,
+            config.device,
+            has_bias=config.attention_bias,
+        )
+
+    def __call__(self, x: TensorValue, step: Step) -> TensorValue:
+        """``[tokens, hidden_size]`` to the same."""
+        kv, heads = self.config.cache, self.config.num_attention_heads
+        layer = ops.constant(self.layer, DType.uint32, device=DeviceRef.CPU())
+        q = self.position.store(self.qkv_proj(x), step, layer, kv, heads)
+        out = attend(q, step, self.layer, kv, self.mask, self.scale)
+        return self.o_proj(out.reshape((-1, heads * kv.head_dim)))

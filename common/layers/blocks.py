@@ -1,0 +1,62 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Where norms and residuals stand around attention and MLP; one class a placement.
+
+Each block maps ``[tokens, hidden_size]`` to the same.
+"""
+
+from __future__ import annotations
+
+from max.graph import TensorValue
+from max.nn.layer import Layer, Module
+
+from .attention import Attention
+from .step import Step
+
+
+class PreNormBlock(Module):
+    """``h = x + attention(norm1(x))``, then ``h + mlp(norm2(h))``."""
+
+    def __init__(
+        self,
+        *,
+        input_layernorm: Layer,
+        attention: Attention,
+        post_attention_layernorm: Layer,
+        mlp: Layer,
+    ) -> None:
+        super().__init__()
+        self.input_layernorm = input_layernorm
+        self.self_attn = attention
+        self.post_attention_layernorm = post_attention_layernorm
+        self.mlp = mlp
+
+    def __call__(self, x: TensorValue, step: Step) -> TensorValue:
+        h = x + self.self_attn(self.input_layernorm(x), step)
+        return h + self.mlp(self.post_attention_layernorm(h))
+
+
+class ParallelTwoNormBlock(PreNormBlock):
+    """``x + attention(norm1(x)) + mlp(norm2(x))``, as in GPT-NeoX."""
+
+    def __call__(self, x: TensorValue, step: Step) -> TensorValue:
+        attended = self.self_attn(self.input_layernorm(x), step)
+        return self.mlp(self.post_attention_layernorm(x)) + attended + x
+
+
+class ParallelBlock(Module):
+    """``x + attention(norm(x)) + mlp(norm(x))``: one norm feeds both, as in GPT-J and Cohere."""
+
+    def __init__(self, *, input_layernorm: Layer, attention: Attention, mlp: Layer) -> None:
+        super().__init__()
+        self.input_layernorm = input_layernorm
+        self.self_attn = attention
+        self.mlp = mlp
+
+    def __call__(self, x: TensorValue, step: Step) -> TensorValue:
+        normed = self.input_layernorm(x)
+        return x + self.self_attn(normed, step) + self.mlp(normed)

@@ -1,0 +1,169 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The decoder that a port assembles: embedding, blocks, final norm, head.
+
+A port overrides :meth:`Decoder.block`, and whatever else differs; what it does not mention is a
+plain pre-norm decoder with RMSNorm, rotary positions and a gated MLP.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from max import tree
+from max.graph import Graph, TensorValue, Type, Value
+from max.graph import Module as GraphModule
+from max.nn.embedding import Embedding
+from max.nn.kv_cache import KVCacheInputsPerDevice, KVCacheParamInterface, PagedCacheValues
+from max.nn.layer import LayerList, Module
+from max.nn.norm import LayerNorm, RMSNorm
+from max.nn.transformer.transformer import logits_postprocess
+from max.pipelines.lib.interfaces.batch_processor import ragged_kv_symbolic_input_tree
+
+from common.config import DecoderConfig
+
+from .attention import Attention
+from .blocks import PreNormBlock
+from .head import Head
+from .masks import Causal, SlidingWindow
+from .mlp import GatedMLP
+from .positions import Position, Rope
+from .step import Step
+
+ConfigT = TypeVar("ConfigT", bound=DecoderConfig)
+
+
+class Decoder(Module, Generic[ConfigT]):
+    """Tokens and KV cache to logits.
+
+    Weights: ``embed_tokens.weight``, ``layers.{i}.…``, ``norm.…`` and ``lm_head.weight`` unless
+    tied.
+
+    Args:
+        config: The port's config.
+    """
+
+    def __init__(self, config: ConfigT) -> None:
+        super().__init__()
+        self.config = config
+        self.rope = Rope(config.rope, config.max_seq_len)
+        self.embed_tokens = Embedding(
+            config.vocab_size, config.hidden_size, config.dtype, config.device
+        )
+        self.layers = LayerList([self.block(i) for i in range(config.num_hidden_layers)])
+        self.norm = self.final_norm()
+        self.lm_head = self.head()
+
+    def block(self, i: int) -> Module:
+        """Returns layer ``i``."""
+        return PreNormBlock(
+            input_layernorm=self.rms_norm(),
+            attention=self.attention(i),
+            post_attention_layernorm=self.rms_norm(),
+            mlp=GatedMLP(self.config),
+        )
+
+    def attention(
+        self, i: int, *, position: Position | None = None, window: int | None = None
+    ) -> Attention:
+        """Returns the attention of layer ``i``: rotary and causal, unless it says otherwise."""
+        mask = SlidingWindow(window) if window else Causal()
+        return Attention(self.config, i, position=position or self.rope, mask=mask)
+
+    def final_norm(self) -> Module:
+        """Returns the norm before the head."""
+        return self.rms_norm()
+
+    def head(self) -> Head:
+        """Returns the projection to logits."""
+        return Head(self.config, self.embed_tokens)
+
+    def rms_norm(self) -> RMSNorm:
+        """RMSNorm over the hidden size (Zhang & Sennrich 2019, arXiv:1910.07467)."""
+        return RMSNorm(
+            self.config.hidden_size,
+            self.config.dtype,
+            self.config.norm_eps,
+            multiply_before_cast=False,
+        )
+
+    def layer_norm(self, *, bias: bool = True) -> LayerNorm:
+        """LayerNorm over the hidden size (Ba et al. 2016, arXiv:1607.06450)."""
+        return LayerNorm(
+            self.config.hidden_size,
+            self.config.devices,
+            self.config.dtype,
+            self.config.norm_eps,
+            use_bias=bias,
+        )
+
+    def __call__(
+        self,
+        tokens: TensorValue,
+        kv_collection: PagedCacheValues,
+        return_n_logits: TensorValue,
+        input_row_offsets: TensorValue,
+    ) -> tuple[TensorValue, ...]:
+        """Traces one forward pass over a ragged batch.
+
+        Args:
+            tokens: ``[tokens]`` int64, the new tokens of all rows, row after row.
+            kv_collection: The paged KV cache.
+            return_n_logits: ``[1]`` int64, for ``ReturnLogits.VARIABLE``.
+            input_row_offsets: ``[batch + 1]`` uint32.
+
+        Returns:
+            Float32 logits ``[batch, vocab_size]`` of each row's last token; with
+            ``ReturnLogits.ALL`` also ``[tokens, vocab_size]`` and the offsets.
+        """
+        step = Step(kv_collection, input_row_offsets)
+        h = self.embed_tokens(tokens)
+        for layer in self.layers:
+            h = layer(h, step)
+        return logits_postprocess(
+            h,
+            input_row_offsets,
+            return_n_logits,
+            norm=self.norm,
+            lm_head=self.lm_head,
+            return_logits=self.config.return_logits,
+        )
+
+    def input_tree(self, kv_params: KVCacheParamInterface) -> OrderedDict[str, object]:
+        """Names the graph's inputs; its leaves are their types."""
+        return ragged_kv_symbolic_input_tree(
+            kv_params=kv_params, device_refs=self.config.devices, include_signal_buffers=False
+        )
+
+    def trace(
+        self,
+        *input_types: Type[Any],
+        name: str | None = None,
+        module: GraphModule | None = None,
+        custom_extensions: Iterable[Path] = (),
+        is_device_graph: bool = False,
+    ) -> Graph:
+        """Traces the graph whose inputs are the leaves of :meth:`input_tree`."""
+
+        def forward(
+            tokens: Value[Any], offsets: Value[Any], return_n_logits: Value[Any], *kv: Value[Any]
+        ) -> tuple[TensorValue, ...]:
+            inputs = self.config.kv_params.unflatten_kv_inputs(iter(kv))
+            cache = tree.leaves(inputs, leaf=KVCacheInputsPerDevice)[0]
+            return self(tokens.tensor, cache, return_n_logits.tensor, offsets.tensor)
+
+        return Graph(
+            name or type(self).__qualname__,
+            forward,
+            input_types=input_types,
+            custom_extensions=list(custom_extensions),
+            module=module,
+            is_device_graph=is_device_graph,
+        )

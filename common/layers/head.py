@@ -1,0 +1,35 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The projection from the last hidden state to logits."""
+
+from __future__ import annotations
+
+from max.graph import TensorValue
+from max.nn.embedding import Embedding
+from max.nn.linear import Linear
+
+from common.config import DecoderConfig
+
+
+class Head(Linear):
+    """``[tokens, hidden_size]`` to ``[tokens, vocab_size]``; shares the embedding where tied."""
+
+    def __init__(self, config: DecoderConfig, embedding: Embedding) -> None:
+        super().__init__(config.hidden_size, config.vocab_size, config.dtype, config.device)
+        if config.tie_word_embeddings:
+            self.set_shared_weight("weight", embedding.weight)
+
+
+class ScaledHead(Head):
+    """Multiplies the logits by ``scale``."""
+
+    def __init__(self, config: DecoderConfig, embedding: Embedding, scale: float) -> None:
+        super().__init__(config, embedding)
+        self.scale = scale
+
+    def __call__(self, x: TensorValue) -> TensorValue:
+        return super().__call__(x) * self.scale

@@ -1,0 +1,45 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Registers ports with MAX by name, importing each only when a checkpoint asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from max.pipelines.lib import SupportedArchitecture
+from max.pipelines.lib.registry import PIPELINE_REGISTRY
+
+
+class LazyPorts(list[SupportedArchitecture]):
+    """The ``ARCHITECTURES`` of a package of many ports.
+
+    MAX wants a non-empty list and registers what it iterates over, which would import every
+    port, and let one broken port break the rest. This list hands MAX's own lazy table the names
+    instead, and nothing to register at once.
+
+    Args:
+        package: The package that holds the ports.
+        classes: Class name as in config.json, to the port's folder.
+    """
+
+    def __init__(self, package: str, classes: Mapping[str, str]) -> None:
+        super().__init__()
+        self.package = package
+        self.classes = dict(classes)
+
+    def __bool__(self) -> bool:
+        return bool(self.classes)
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __iter__(self) -> Iterator[SupportedArchitecture]:
+        for name, slug in self.classes.items():
+            PIPELINE_REGISTRY.register_lazy(
+                name, f"{self.package}.{slug}.arch", "architecture", package=self.package
+            )
+        return iter(())

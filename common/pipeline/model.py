@@ -1,0 +1,68 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The pipeline model of a single-device decoder, on MAX's Llama pipeline.
+
+It takes batching, KV cache and log probabilities from there, and builds the graph from the
+port's :class:`common.layers.Decoder`, after an audit of its weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from max.engine import InferenceSession, Model
+from max.pipelines.architectures.llama3.model import LlamaModelBase
+from max.pipelines.lib.graph_specs import GraphRole, GraphSpec, compile_graphs, init_graphs
+
+from common.adapters import audit
+from common.config import DecoderConfig
+from common.layers import Decoder
+
+
+class DecoderModel(LlamaModelBase):
+    """Serves one port; a subclass names its config and its decoder."""
+
+    decoder_cls: ClassVar[type[Decoder[Any]]]
+
+    def _create_model_config(self, state_dict: dict[str, Any]) -> DecoderConfig:
+        return dataclasses.replace(self.arch_config, return_logits=self.return_logits)
+
+    def graph_specs(self, model_config: DecoderConfig) -> dict[str, GraphSpec]:
+        """Returns the decoder's graph, its weights audited and bound.
+
+        Raises:
+            PortError: If the adapted checkpoint and the graph's parameters differ.
+        """
+        decoder = self.decoder_cls(model_config)
+        audit(self.state_dict, decoder.raw_state_dict())
+        # Memory-mapped tensors start where the file puts them.
+        decoder.load_state_dict(self.state_dict, weight_alignment=1)
+        return {
+            GraphRole.DECODER: GraphSpec(
+                decoder,
+                self.huggingface_config.model_type,
+                self._bind_graph_inputs(decoder.input_tree(self.kv_params)),
+                weights=decoder.state_dict(),
+            )
+        }
+
+    def load_graphs(self, session: InferenceSession) -> dict[str, Model]:
+        """Builds, compiles and initializes the graphs, keyed by role."""
+        specs = self.graph_specs(self._create_model_config(self._load_state_dict()))
+        models = self.compile(session, specs)
+        self._maybe_release_host_weights(*models.values())
+        self._wire_batch_processor(models[GraphRole.DECODER], self.arch_config)
+        return models
+
+    def compile(
+        self, session: InferenceSession, specs: Mapping[str, GraphSpec]
+    ) -> dict[str, Model]:
+        """Compiles and initializes; the seam at which many models compile as one module."""
+        self.compiled_artifacts = compile_graphs(session, specs)
+        return init_graphs(session, self.compiled_artifacts, specs)

@@ -1,0 +1,125 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Writes tiny random checkpoints that show every delta, with a byte-level tokenizer.
+
+Default initialisation (std 0.02, zero biases, unit norms) hides deltas: ignoring SmolLM3's NoPE
+moves such logits by 0.7% of their deviation. So every tensor is drawn: matrices N(0, 1/fan_in),
+vectors N(init, 0.3).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .declare import HEAD_DIM, HEADS, Fixture, Port
+
+VOCAB_SIZE = 384
+PAD, BOS, EOS = 256, 257, 258
+
+#: Tiny dimensions in transformers' names; a config class takes those it knows.
+TINY = dict(
+    hidden_size=HEADS * HEAD_DIM,
+    intermediate_size=192,
+    num_hidden_layers=4,
+    num_attention_heads=HEADS,
+    num_key_value_heads=2,
+    vocab_size=VOCAB_SIZE,
+    max_position_embeddings=512,
+    pad_token_id=PAD,
+    bos_token_id=BOS,
+    eos_token_id=EOS,
+)
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
+
+
+def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 0) -> Path:
+    """Writes config.json, model.safetensors and a tokenizer into ``directory``.
+
+    Args:
+        port: Whose model class to build.
+        fixture: Which config to build it with.
+        directory: Where; made if missing.
+        seed: Of the random weights.
+
+    Returns:
+        ``directory``.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    default = AutoConfig.for_model(port.model_type).to_dict()
+    known = {key: value for key, value in TINY.items() if key in default}
+    config = AutoConfig.for_model(port.model_type, **{**known, **fixture.config})
+    config.architectures = [port.class_name]
+    # Its own generator, so that a caller's random state neither decides nor changes.
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    randomize(model, seed)
+    model.save_pretrained(directory)
+    write_tokenizer(directory)
+    return directory
+
+
+def randomize(model: Any, seed: int) -> None:
+    """Draws every floating-point parameter of a torch model anew."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.dim() > 1:
+                parameter.copy_(noise / parameter.shape[-1] ** 0.5)
+            else:
+                parameter.add_(0.3 * noise)
+
+
+def write_tokenizer(directory: Path) -> None:
+    """Writes a fast tokenizer of one token a byte, three specials, and names for the rest."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    # The byte-level alphabet is a set; sorted, an id is the same in every process.
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {letter: i for i, letter in enumerate(letters)}
+    vocab |= {"<pad>": PAD, "<bos>": BOS, "<eos>": EOS}
+    vocab |= {f"Ġword{i}": i for i in range(EOS + 1, VOCAB_SIZE)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<pad>", "<bos>", "<eos>"])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        bos_token="<bos>",
+        eos_token="<eos>",
+        chat_template=CHAT_TEMPLATE,
+    )
+    fast.save_pretrained(directory)
+
+
+def legacy_spelling(fixture: Fixture, directory: Path) -> dict[str, Any]:
+    """Returns config.json of a written fixture as files from before transformers 5 spell it."""
+    config = json.loads((directory / "config.json").read_text())
+    config["torch_dtype"] = config.pop("dtype")
+    rope = config.pop("rope_parameters")
+    config["rope_theta"] = rope["rope_theta"]
+    scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
+    config["rope_scaling"] = None if scaling.get("rope_type") == "default" else scaling
+    for key, value in fixture.legacy.items():
+        if value is None:
+            config.pop(key, None)
+        else:
+            config[key] = value
+    return config

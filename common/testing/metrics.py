@@ -1,0 +1,56 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""How far two sets of logits are apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement over a range of positions.
+
+    Attributes:
+        positions: How many.
+        max_sigma: Largest |Δlogit| over the standard deviation of the oracle's logits.
+        kl: Largest KL divergence of a position, oracle to port, in nats.
+        greedy: Whether every argmax is the same.
+    """
+
+    positions: int
+    max_sigma: float
+    kl: float
+    greedy: bool
+
+
+def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Returns log probabilities over the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+
+
+def agreement(port: Array, oracle: Array) -> Agreement:
+    """Compares ``[positions, vocab_size]`` logits, in float64."""
+    a, b = port.astype(np.float64), oracle.astype(np.float64)
+    p, q = log_softmax(b), log_softmax(a)
+    return Agreement(
+        positions=len(a),
+        max_sigma=float(np.abs(a - b).max() / b.std()),
+        kl=float((np.exp(p) * (p - q)).sum(-1).max()),
+        greedy=bool((a.argmax(-1) == b.argmax(-1)).all()),
+    )
+
+
+def moved(changed: Array, oracle: Array) -> float:
+    """Returns max |Δlogit| / σ between an oracle and the same with a delta taken out."""
+    return float(np.abs(changed - oracle).max() / oracle.std())

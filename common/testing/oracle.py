@@ -1,0 +1,90 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The reference: transformers in float32, eval mode, without a cache."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .declare import Witness
+
+Logits = npt.NDArray[np.float32]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences the loading report, which lists what a witness takes out on purpose."""
+    from transformers.utils import logging as transformers_logging
+
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+class Oracle:
+    """A transformers model, as the reference of a checkpoint.
+
+    Args:
+        directory: The checkpoint.
+        attention: ``eager`` or ``sdpa``. Neither is right for every class, so both are run.
+        witness: Takes one delta out.
+    """
+
+    def __init__(
+        self, directory: Path, *, attention: str = "eager", witness: Witness | None = None
+    ) -> None:
+        import torch
+        from transformers import AutoConfig, AutoModelForCausalLM
+
+        config = AutoConfig.from_pretrained(directory)
+        if witness:
+            witness.config(config)
+        with _quiet(), torch.random.fork_rng():
+            # A witness may leave a tensor to be initialised, such as an untied head.
+            torch.manual_seed(0)
+            self.model: Any = AutoModelForCausalLM.from_pretrained(
+                directory, config=config, dtype=torch.float32, attn_implementation=attention
+            ).eval()
+        if witness:
+            with torch.no_grad():
+                witness.model(self.model)
+
+    def logits(self, tokens: Sequence[int]) -> Logits:
+        """Returns ``[len(tokens), vocab_size]``, every position from one forward pass."""
+        import torch
+
+        with torch.no_grad():
+            out = self.model(torch.tensor([list(tokens)]), use_cache=False).logits
+        return out[0].float().numpy()
+
+    def dead_tensors(self, tokens: Sequence[int]) -> list[str]:
+        """Returns the parameters that no logit depends on, by the gradient of a random sum."""
+        import torch
+
+        self.model.zero_grad()
+        out = self.model(torch.tensor([list(tokens)]), use_cache=False).logits
+        weights = torch.randn(out.shape, generator=torch.Generator().manual_seed(0))
+        (out * weights).sum().backward()
+        return [
+            name
+            for name, parameter in self.model.named_parameters()
+            if parameter.grad is None or float(parameter.grad.abs().max()) < 1e-6
+        ]

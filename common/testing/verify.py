@@ -1,0 +1,217 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Verifies ports: what can be checked without a compile, then parity through one module.
+
+Limits are next to their reasons here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import PortError
+
+from .checkpoints import legacy_spelling, write_checkpoint
+from .declare import Delta, Fixture, Port
+from .metrics import Agreement, agreement, moved
+from .oracle import Oracle
+
+#: Prompt lengths of the ragged batch: short, within a KV page of 128 tokens, across one, and
+#: beyond every fixture's window by more than a few tokens.
+PROMPTS = (5, 37, 130, 200)
+#: Greedy steps; the first token comes from the prefill, so this is 24 decode steps.
+NEW_TOKENS = 25
+#: Tokens that witnesses are judged on: more than the widest window of a fixture, 128.
+WITNESS_TOKENS = 192
+
+#: Float32 on both sides differs by rounding only: 2e-5 σ was the most measured over the ports
+#: of this repository; a wrong constant or a missed token moves logits by 1e-2 σ and more.
+MAX_SIGMA = 1e-4
+#: Follows from MAX_SIGMA (KL is quadratic in it); 2e-11 was the most measured.
+MAX_KL = 1e-8
+#: Below this a delta's absence could hide behind an ordinary difference of kernels.
+MIN_MOVED = 0.05
+#: transformers' two attention forms differ by rounding only; measured 5e-6 σ.
+MAX_SDPA = 1e-4
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class FixtureReport:
+    """One checkpoint through the pipeline; ``prefill`` and ``decode`` are per prompt."""
+
+    name: str
+    prompts: list[int] = field(default_factory=list)
+    prefill: list[Agreement] = field(default_factory=list)
+    decode: list[Agreement] = field(default_factory=list)
+
+
+@dataclass
+class PortReport:
+    """What was found about a port; it holds only if ``problems`` is empty."""
+
+    slug: str
+    fixtures: list[FixtureReport] = field(default_factory=list)
+    #: Delta to the largest movement, in σ, that taking it out of the oracle makes.
+    deltas: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the report as plain values."""
+        return {**dataclasses.asdict(self), "holds": self.holds}
+
+
+def tokens(length: int, seed: int = 0) -> list[int]:
+    """Returns random byte tokens, which every fixture's vocabulary holds."""
+    return np.random.default_rng((seed, length)).integers(0, 256, length).tolist()
+
+
+def check_config(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]:
+    """Yields what is wrong with key accounting, or with the released spelling."""
+    from transformers import AutoConfig
+
+    config_cls = port.architecture().config
+    loaded = {}
+    for spelling, raw in (
+        ("transformers 5", json.loads((directory / "config.json").read_text())),
+        ("legacy", legacy_spelling(fixture, directory)),
+    ):
+        values = {key: value for key, value in raw.items() if key != "model_type"}
+        config = AutoConfig.for_model(port.model_type, **values)
+        for key in config_cls.unaccounted(config, raw):
+            yield f"{fixture.name}: config key {key!r} is neither read nor ignored ({spelling})"
+        loaded[spelling] = config_cls.from_huggingface(config)
+    for f in dataclasses.fields(config_cls):
+        new, old = (getattr(config, f.name) for config in loaded.values())
+        if new != old:
+            yield f"{fixture.name}: {f.name} is {old} in the legacy spelling, {new} in the new one"
+
+
+def check_flags(port: Port, directories: dict[str, Path]) -> Iterator[str]:
+    """Yields the switches of the config that no fixture sets, or none clears."""
+    from transformers import AutoConfig
+
+    config_cls = port.architecture().config
+    configs = [
+        config_cls.from_huggingface(AutoConfig.from_pretrained(path))
+        for path in directories.values()
+    ]
+    for f in dataclasses.fields(config_cls):
+        seen = {value for config in configs if isinstance(value := getattr(config, f.name), bool)}
+        if len(seen) == 1:
+            yield f"every fixture has {f.name} = {seen.pop()}; its other branch is not covered"
+
+
+def check_oracle(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]:
+    """Yields what makes a checkpoint unfit as a fixture."""
+    sample = tokens(WITNESS_TOKENS)
+    oracle = Oracle(directory)
+    logits = oracle.logits(sample)
+    apart = moved(Oracle(directory, attention="sdpa").logits(sample), logits)
+    if apart > MAX_SDPA and not port.sdpa_differs:
+        yield f"{fixture.name}: eager and sdpa oracles differ by {apart:.1e} σ"
+    for name in oracle.dead_tensors(sample):
+        yield f"{fixture.name}: no logit depends on {name}"
+
+
+def delta_moves(port: Port, delta: Delta, directories: dict[str, Path]) -> float:
+    """Returns the largest movement, in σ, that taking the delta out of the oracle makes."""
+    sample = tokens(WITNESS_TOKENS)
+    return max(
+        moved(
+            Oracle(directory, witness=delta.witness).logits(sample),
+            Oracle(directory).logits(sample),
+        )
+        for name, directory in directories.items()
+        if not delta.fixtures or name in delta.fixtures
+    )
+
+
+def compare(model: Any, directory: Path, name: str) -> FixtureReport:
+    """Runs a built pipeline over the ragged batch and compares every position."""
+    from .harness import generate
+
+    report, oracle = FixtureReport(name), Oracle(directory)
+    for row in generate(model, [tokens(n) for n in PROMPTS], NEW_TOKENS):
+        expected = oracle.logits(row.tokens[:-1])
+        report.prompts.append(row.prompt)
+        report.prefill.append(agreement(row.logits[: row.prompt], expected[: row.prompt]))
+        report.decode.append(agreement(row.logits[row.prompt :], expected[row.prompt :]))
+    return report
+
+
+def disagreements(report: FixtureReport) -> Iterator[str]:
+    """Yields where a comparison misses the limits."""
+    for phase in ("prefill", "decode"):
+        for prompt, found in zip(report.prompts, getattr(report, phase), strict=True):
+            where = f"{report.name}: {phase} after a prompt of {prompt}"
+            if not found.max_sigma <= MAX_SIGMA:
+                yield f"{where}: max |Δlogit| {found.max_sigma:.1e} σ > {MAX_SIGMA:.0e}"
+            if not found.kl <= MAX_KL:
+                yield f"{where}: KL {found.kl:.1e} > {MAX_KL:.0e}"
+            if not found.greedy:
+                yield f"{where}: greedy tokens differ"
+
+
+def verify(ports: Sequence[Port], directory: Path, progress: Progress) -> list[PortReport]:
+    """Verifies ports together, all their decoders compiled as one module.
+
+    Args:
+        ports: The ports.
+        directory: An empty folder for the checkpoints.
+        progress: Is told what starts, in a few words.
+    """
+    from .batch import Batch
+    from .harness import build
+
+    reports = [PortReport(port.model_type) for port in ports]
+    batch = Batch()
+    models: list[tuple[PortReport, str, Path, Any]] = []
+    for port, report in zip(ports, reports, strict=True):
+        directories: dict[str, Path] = {}
+        for fixture in port.fixtures:
+            progress(f"{port.model_type}: fixture {fixture.name}")
+            path = write_checkpoint(port, fixture, directory / port.model_type / fixture.name)
+            directories[fixture.name] = path
+            report.problems += check_config(port, fixture, path)
+            report.problems += check_oracle(port, fixture, path)
+        report.problems += check_flags(port, directories)
+        progress(f"{port.model_type}: {len(port.deltas)} witnesses")
+        for delta in port.deltas:
+            found = report.deltas[delta.name] = delta_moves(port, delta, directories)
+            if found < MIN_MOVED:
+                report.problems.append(
+                    f"{delta.name}: taking it out moves logits by {found:.3f} σ only;"
+                    f" no test could see it ({MIN_MOVED} needed)"
+                )
+        for name, path in directories.items():
+            progress(f"{port.model_type}: building the pipeline of {name}")
+            try:
+                with batch.collecting(f"{port.model_type}/{name}"):
+                    models.append((report, name, path, build(path, max_batch_size=len(PROMPTS))))
+            except PortError as error:
+                report.problems.append(f"{name}: {error}")
+    if models:
+        progress(f"compiling {len(models)} decoders as one module (minutes when cold)")
+        batch.compile()
+    for report, name, path, model in models:
+        progress(f"{report.slug}: prefill and decode of {name}")
+        report.fixtures.append(compare(model, path, name))
+        report.problems += disagreements(report.fixtures[-1])
+    return reports

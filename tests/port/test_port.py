@@ -1,0 +1,70 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""What every port must show; the environment's PORT names it, so each port has its own target."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from common.testing import verify
+from common.testing.batch import Batch
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import Delta, Fixture, load_port
+from common.testing.harness import build
+
+PORT = load_port(os.environ["PORT"])
+FIXTURES = pytest.mark.parametrize("fixture", PORT.fixtures, ids=lambda f: f.name)
+
+
+@pytest.fixture(scope="session")
+def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {f.name: write_checkpoint(PORT, f, root / f.name) for f in PORT.fixtures}
+
+
+@pytest.fixture(scope="session")
+def models(directories: dict[str, Path]) -> dict[str, Any]:
+    batch, models = Batch(), {}
+    for name, path in directories.items():
+        with batch.collecting(name):
+            models[name] = build(path, max_batch_size=len(verify.PROMPTS))
+    batch.compile()
+    return models
+
+
+def test_at_least_two_fixtures_cover_every_flag(directories: dict[str, Path]) -> None:
+    assert len(PORT.fixtures) >= 2
+    assert list(verify.check_flags(PORT, directories)) == []
+
+
+@FIXTURES
+def test_every_config_key_is_accounted_for_in_both_spellings(
+    fixture: Fixture, directories: dict[str, Path]
+) -> None:
+    assert fixture.legacy, "a fixture needs the released spelling of its config"
+    assert list(verify.check_config(PORT, fixture, directories[fixture.name])) == []
+
+
+@FIXTURES
+def test_oracle_is_sound(fixture: Fixture, directories: dict[str, Path]) -> None:
+    assert list(verify.check_oracle(PORT, fixture, directories[fixture.name])) == []
+
+
+@pytest.mark.parametrize("delta", PORT.deltas, ids=lambda d: d.name)
+def test_delta_has_a_witness(delta: Delta, directories: dict[str, Path]) -> None:
+    assert verify.delta_moves(PORT, delta, directories) > verify.MIN_MOVED
+
+
+@FIXTURES
+def test_parity(fixture: Fixture, directories: dict[str, Path], models: dict[str, Any]) -> None:
+    report = verify.compare(models[fixture.name], directories[fixture.name], fixture.name)
+    assert report.prompts == list(verify.PROMPTS)
+    assert all(found.positions >= 24 for found in report.decode)
+    assert list(verify.disagreements(report)) == []

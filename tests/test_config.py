@@ -1,0 +1,114 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Config reading: rope frequencies against transformers, key accounting, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from architectures.cohere2.model_config import Cohere2Config
+from architectures.smollm3.model_config import SmolLM3Config
+from common.config import RopeParameters
+from common.errors import PortError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoConfig
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+SCALINGS: dict[str, dict[str, Any]] = {
+    "linear": {"factor": 4.0},
+    "llama3": {
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 512,
+    },
+    "yarn": {"factor": 4.0, "original_max_position_embeddings": 512},
+    "yarn mscale": {
+        "factor": 4.0,
+        "original_max_position_embeddings": 512,
+        "beta_fast": 16.0,
+        "beta_slow": 2.0,
+        "mscale": 0.7,
+        "mscale_all_dim": 0.5,
+        "truncate": False,
+    },
+}
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+@settings(max_examples=25, deadline=None)
+@given(theta=st.floats(100.0, 1e7), head_dim=st.sampled_from([32, 64, 80, 128]))
+def test_scaled_frequencies_are_those_of_transformers(
+    name: str, theta: float, head_dim: int
+) -> None:
+    rope = {"rope_type": name.split()[0], "rope_theta": theta, **SCALINGS[name]}
+    config = AutoConfig.for_model(
+        "llama", head_dim=head_dim, max_position_embeddings=2048, rope_parameters=rope
+    )
+    expected, factor = ROPE_INIT_FUNCTIONS[rope["rope_type"]](config, "cpu")
+    ours = RopeParameters.read(
+        config.rope_parameters, head_dim=head_dim, max_position_embeddings=2048
+    )
+    found, found_factor = ours.frequencies()
+    # The reference computes in float32, we round once: an ulp or two apart.
+    np.testing.assert_allclose(found, expected.numpy(), rtol=2e-6)
+    assert found_factor == pytest.approx(factor)
+
+
+@given(factor=st.sampled_from([0.25, 0.5, 1.0]))
+def test_pass_through_pairs_do_not_rotate(factor: float) -> None:
+    rope = RopeParameters.read(
+        {"rope_theta": 777.0, "partial_rotary_factor": factor},
+        head_dim=64,
+        max_position_embeddings=512,
+    )
+    found, _ = rope.frequencies()
+    rotating = int(32 * factor)
+    assert found.shape == (32,)
+    assert (found[:rotating] > 0).all()
+    assert (found[rotating:] == 0).all()
+    np.testing.assert_allclose(
+        found[:rotating], 777.0 ** (-np.arange(rotating) / rotating), rtol=1e-6
+    )
+
+
+def test_unsupported_rope_type_is_refused_by_name() -> None:
+    config = AutoConfig.for_model(
+        "smollm3", rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+    )
+    with pytest.raises(PortError, match="'dynamic'.*supported: default, linear, llama3, yarn"):
+        SmolLM3Config.from_huggingface(config)
+
+
+def test_a_new_key_is_named() -> None:
+    config = AutoConfig.for_model("smollm3", attention_sinks=4)
+    raw = {"attention_sinks": 4, "hidden_size": 2048}
+    assert SmolLM3Config.unaccounted(config, raw) == ["attention_sinks"]
+    assert SmolLM3Config.unaccounted(AutoConfig.for_model("smollm3"), {}) == []
+
+
+def test_a_missing_key_is_named_with_near_ones() -> None:
+    config = AutoConfig.for_model("llama")
+    with pytest.raises(PortError, match=r"no 'layer_norm_eps' \(nearest: .*rms_norm_eps"):
+        Cohere2Config.from_huggingface(config)
+
+
+def test_a_branch_that_the_port_lacks_is_refused() -> None:
+    config = AutoConfig.for_model("cohere2", use_qk_norm=True)
+    with pytest.raises(PortError, match="use_qk_norm = True; this port supports only False"):
+        Cohere2Config.from_huggingface(config)
+
+
+def test_a_quantised_checkpoint_is_refused() -> None:
+    config = AutoConfig.for_model(
+        "smollm3", quantization_config={"quant_method": "gptq", "bits": 4}
+    )
+    with pytest.raises(PortError, match=r"quantised \(gptq\)"):
+        SmolLM3Config.from_huggingface(config)

@@ -1,0 +1,78 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""What holds across ports: they stay small, share nothing by copy, and are all registered."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from pathlib import Path
+
+import architectures
+import pytest
+import transformers
+from common.testing.declare import load_port, slugs
+
+FOLDER = Path(architectures.__path__[0])
+PARTS = {
+    "__init__.py",
+    "arch.py",
+    "deltas.py",
+    "model.py",
+    "model_config.py",
+    "weight_adapters.py",
+}
+
+
+def code_lines(path: Path) -> list[str]:
+    """The lines of a file without blanks, comments and docstrings."""
+    source = path.read_text()
+    docs: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            docs |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    lines = enumerate(source.splitlines(), 1)
+    return [s for n, line in lines if n not in docs and (s := line.strip()) and s[0] != "#"]
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_a_port_has_its_parts(slug: str) -> None:
+    found = {path.name for path in (FOLDER / slug).glob("*.py")}
+    assert found == PARTS | {f"{slug}.py"}
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_a_port_fits_on_a_page(slug: str) -> None:
+    assert sum(len(code_lines(path)) for path in (FOLDER / slug).glob("*.py")) <= 150
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(slugs(), 2)), ids="-".join)
+def test_two_ports_share_no_six_lines(pair: tuple[str, str]) -> None:
+    def runs(slug: str) -> set[tuple[str, ...]]:
+        files = [code_lines(path) for path in sorted((FOLDER / slug).glob("*.py"))]
+        return {tuple(lines[i : i + 6]) for lines in files for i in range(len(lines) - 5)}
+
+    assert runs(pair[0]) & runs(pair[1]) == set()
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_deltas_point_into_the_reference(slug: str) -> None:
+    folder = Path(transformers.__path__[0]) / "models" / slug
+    for delta in load_port(slug).deltas:
+        file, line = delta.reference.split(":")
+        assert (folder / file).read_text().splitlines()[int(line) - 1].strip(), delta.name
+
+
+def test_every_port_is_registered_once() -> None:
+    registered = architectures.ARCHITECTURES.classes
+    assert sorted(registered.values()) == slugs()
+    for class_name, slug in registered.items():
+        port = load_port(slug)
+        assert port.model_type == slug
+        assert port.class_name == class_name == port.architecture().name

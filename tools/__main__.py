@@ -1,0 +1,53 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Assembles the ``ports`` command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Before MAX is imported anywhere: it would report to its maker's telemetry host.
+os.environ.setdefault("MAX_SERVE_DISABLE_TELEMETRY", "1")
+
+import typer
+from rich.console import Console
+
+from common.errors import PortError
+
+from .demo import demo
+from .list import list_ports
+from .serve import serve
+from .verify import verify
+
+app = typer.Typer(
+    help="Ports of Hugging Face architectures to Modular MAX.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("list")(list_ports)
+app.command("verify")(verify)
+app.command("demo")(demo)
+app.command("serve", context_settings={"allow_extra_args": True})(serve)
+
+
+def main() -> None:
+    """Runs a command; bad input ends in one line and exit code 2."""
+    try:
+        app(prog_name="./ports")
+    except PortError as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"[bold red]ports:[/] {error}".replace("\n", " ")
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""``ports list``: the ports, what they register, and when they were last proven."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from common.testing.declare import load_port, slugs
+
+from . import proof
+
+COLUMNS = ("port", "class", "encodings", "deltas", "last proof")
+
+
+def _entries() -> list[dict[str, Any]]:
+    entries = []
+    for slug in slugs():
+        port = load_port(slug)
+        architecture = port.architecture()
+        entries.append(
+            {
+                "port": slug,
+                "class": architecture.name,
+                "encodings": sorted(architecture.supported_encodings),
+                "deltas": [delta.name for delta in port.deltas],
+                "checkpoints": architecture.example_repo_ids,
+                "proof": proof.last(slug),
+            }
+        )
+    return entries
+
+
+def _proof(found: dict[str, Any] | None) -> str:
+    if not found:
+        return "none"
+    changed = "" if found["current"] else ", code changed since"
+    return (
+        f"{found['date']}, {found['encoding']} on {found['machine']}:"
+        f" max |Δlogit| {found['max_sigma']:.0e} σ{changed}"
+    )
+
+
+def _row(entry: dict[str, Any]) -> list[str]:
+    return [
+        entry["port"],
+        entry["class"],
+        ", ".join(entry["encodings"]),
+        str(len(entry["deltas"])),
+        _proof(entry["proof"]),
+    ]
+
+
+def list_ports(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the support matrix of the README.")
+    ] = False,
+) -> None:
+    """Lists the ports.
+
+    Example: ./ports list --markdown
+    """
+    entries = _entries()
+    if as_json:
+        print(json.dumps(entries, indent=2))
+    elif markdown:
+        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+        for entry in entries:
+            print(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _row(entry))} |")
+    else:
+        table = Table(*COLUMNS)
+        for entry in entries:
+            table.add_row(*_row(entry))
+        Console().print(table)

@@ -1,0 +1,107 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""``ports verify``: fixtures, witnesses, and parity with transformers through the real pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from common.testing.declare import load_port, slugs
+from common.testing.metrics import Agreement
+from common.testing.verify import MIN_MOVED, PortReport, Progress
+
+from . import proof
+
+
+@contextmanager
+def progress_line(console: Console) -> Iterator[Progress]:
+    """Yields a function that shows what is going on, with the time since it began."""
+    if not console.is_terminal:
+        began = time.monotonic()
+        yield lambda text: console.print(
+            f"[{time.monotonic() - began:5.0f} s] {text}", markup=False
+        )
+        return
+    with console.status("") as status:
+        began = time.monotonic()
+        # The spinner runs in a thread; its text names the step and when it began.
+        yield lambda text: status.update(f"{escape(text)} (at {time.monotonic() - began:.0f} s)")
+
+
+def _worst(found: list[Agreement]) -> list[str]:
+    return [
+        f"{max(a.max_sigma for a in found):.1e}",
+        f"{max(a.kl for a in found):.1e}",
+        "identical" if all(a.greedy for a in found) else "DIFFERENT",
+    ]
+
+
+def print_report(report: PortReport, console: Console) -> None:
+    """Prints the tables and the verdict of one port."""
+    table = Table("fixture", "phase", "positions", "max |Δlogit|/σ", "KL", "greedy")
+    for fixture in report.fixtures:
+        for phase in ("prefill", "decode"):
+            found: list[Agreement] = getattr(fixture, phase)
+            positions = str(sum(a.positions for a in found))
+            table.add_row(fixture.name, phase, positions, *_worst(found))
+    console.print(f"\n[bold]{report.slug}[/]")
+    console.print(table)
+    table = Table("delta", f"without it, max |Δlogit|/σ (> {MIN_MOVED})")
+    for name, found in report.deltas.items():
+        table.add_row(name, f"{found:.2f}")
+    console.print(table)
+    for problem in report.problems:
+        console.print(f"[red]✗[/] {escape(problem)}")
+    verdict = "[green]holds[/]" if report.holds else f"[red]{len(report.problems)} problems[/]"
+    console.print(f"{report.slug}: {verdict}")
+
+
+def verify(
+    ports: Annotated[
+        list[str] | None, typer.Argument(metavar="[SLUG]...", help="Ports; all if none.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Keep the result as the port's proof.json.")
+    ] = False,
+) -> None:
+    """Proves ports against transformers, in float32 on the CPU. Exit code 0 if all holds.
+
+    Example: ./ports verify smollm3
+    """
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    declared = [load_port(slug) for slug in ports or slugs()]
+    # Standard output is the result's; progress is for people.
+    log = Console(stderr=True)
+    with progress_line(log) as progress, tempfile.TemporaryDirectory() as directory:
+        progress("importing MAX and transformers")
+        from common.testing.verify import verify as run
+
+        reports = run(declared, Path(directory), progress)
+    if as_json:
+        print(json.dumps([report.to_json() for report in reports], indent=2))
+    else:
+        for report in reports:
+            print_report(report, Console())
+    for report in reports:
+        if record and report.holds:
+            log.print(f"recorded {proof.record(report).relative_to(proof.ROOT)}")
+    if not all(report.holds for report in reports):
+        sys.exit(1)
