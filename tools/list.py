@@ -43,10 +43,9 @@ def _entries() -> list[dict[str, Any]]:
 def _proof(found: dict[str, Any] | None) -> str:
     if not found:
         return "none"
-    changed = "" if found["current"] else ", code changed since"
     return (
         f"{found['date']}, {found['encoding']} on {found['machine']}:"
-        f" max |Δlogit| {found['max_sigma']:.0e} σ{changed}"
+        f" max |Δlogit| {found['max_sigma']:.0e} σ"
     )
 
 
@@ -80,5 +79,7 @@ def list_ports(
     else:
         table = Table(*COLUMNS)
         for entry in entries:
-            table.add_row(*_row(entry))
+            *cells, proven = _row(entry)
+            stale = entry["proof"] and not entry["proof"]["current"]
+            table.add_row(*cells, proven + (", code changed since" if stale else ""))
         Console().print(table)

@@ -60,12 +60,12 @@ PORT = Port(
         ),
         Delta(
             "LayerNorm, centred",
-            "modeling_cohere2.py:112",
+            "modeling_cohere2.py:117",
             WithModules("Cohere2LayerNorm", rms_norm),
         ),
         Delta(
             "interleaved RoPE",
-            "modeling_cohere2.py:152",
+            "modeling_cohere2.py:163",
             WithWeights(("q_proj.weight", "k_proj.weight"), split_half_rows),
         ),
         Delta(
@@ -73,7 +73,7 @@ PORT = Port(
             "modeling_cohere2.py:240",
             WithModules("Cohere2Attention", _rotate),
         ),
-        Delta("sliding window", "modeling_cohere2.py:217", WithConfig({"sliding_window": 4096})),
+        Delta("sliding window", "modeling_cohere2.py:209", WithConfig({"sliding_window": 4096})),
         Delta("logit scale", "modeling_cohere2.py:491", WithConfig({"logit_scale": 1.0})),
         Delta(
             "tied head",
@@ -83,7 +83,7 @@ PORT = Port(
         ),
         Delta(
             "attention biases",
-            "modeling_cohere2.py:219",
+            "modeling_cohere2.py:212",
             WithConfig({"attention_bias": False}),
             ("untied_biased_window_16",),
         ),

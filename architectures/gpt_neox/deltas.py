@@ -49,7 +49,7 @@ PORT = Port(
         ),
         Delta(
             "partial RoPE on the leading columns",
-            "modeling_gpt_neox.py:147",
+            "modeling_gpt_neox.py:148",
             WithConfig({"rope_parameters": _rope(10000.0, 1.0)}),
         ),
         Delta(
@@ -64,22 +64,22 @@ PORT = Port(
             WithConfig({"use_parallel_residual": True}),
             ("sequential_tied_unbiased",),
         ),
-        Delta("LayerNorm, centred", "modeling_gpt_neox.py:244", WithModules("LayerNorm", rms_norm)),
+        Delta("LayerNorm, centred", "modeling_gpt_neox.py:251", WithModules("LayerNorm", rms_norm)),
         Delta(
             "LayerNorm biases",
-            "modeling_gpt_neox.py:244",
+            "modeling_gpt_neox.py:251",
             WithWeights(("layernorm.bias", "layer_norm.bias"), zero),
         ),
         Delta(
             "attention biases",
-            "modeling_gpt_neox.py:199",
+            "modeling_gpt_neox.py:200",
             WithConfig({"attention_bias": False}),
             ("parallel",),
         ),
-        Delta("MLP biases", "modeling_gpt_neox.py:40", WithWeights(("4h.bias", "to_h.bias"), zero)),
+        Delta("MLP biases", "modeling_gpt_neox.py:41", WithWeights(("4h.bias", "to_h.bias"), zero)),
         Delta(
             "two-matrix MLP with erf GELU",
-            "modeling_gpt_neox.py:45",
+            "modeling_gpt_neox.py:43",
             WithConfig({"hidden_act": "relu"}),
         ),
         Delta(

@@ -45,19 +45,19 @@ PORT = Port(
         ),
         Delta(
             "tied head",
-            "configuration_smollm3.py:92",
+            "modeling_smollm3.py:447",
             WithConfig({"tie_word_embeddings": False}),
             ("tied",),
         ),
         Delta(
             "attention biases",
-            "modeling_smollm3.py:198",
+            "modeling_smollm3.py:199",
             WithConfig({"attention_bias": False}),
             ("untied_biased_sliding",),
         ),
         Delta(
             "MLP biases",
-            "modeling_smollm3.py:282",
+            "modeling_smollm3.py:288",
             WithConfig({"mlp_bias": False}),
             ("untied_biased_sliding",),
         ),

@@ -1,0 +1,84 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+
+"""Runs pytest the way Bazel's test protocol asks.
+
+https://bazel.build/reference/test-encyclopedia
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+
+class Shard:
+    """Keeps every n-th collected test."""
+
+    def __init__(self, index: int, total: int) -> None:
+        self.index = index
+        self.total = total
+        self.collected = 0
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Deselects what belongs to other shards."""
+        self.collected = len(items)
+        kept = items[self.index :: self.total]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def use_declared_sources_only() -> None:
+    """Takes the checkout off the path, so that an import that no target declares fails.
+
+    The environment adds the checkout for `max serve`; here the sources are the runfiles, for
+    child processes as well.
+    """
+    for entry in list(sys.path):
+        if (Path(entry) / "max_ports.pth").exists():
+            checkout = (Path(entry) / "max_ports.pth").read_text().strip()
+            sys.path[:] = [path for path in sys.path if path != checkout]
+    runfiles = str(Path(__file__).parents[1])
+    sys.path.insert(0, runfiles)
+    os.environ["PYTHONPATH"] = runfiles
+
+
+def main() -> int:
+    """Runs the test files named in the arguments; returns the exit code."""
+    env = os.environ
+    use_declared_sources_only()
+    args = ["-p", "no:cacheprovider", "-ra", "--durations=5"]
+    if "XML_OUTPUT_FILE" in env:
+        args.append(f"--junitxml={env['XML_OUTPUT_FILE']}")
+    if "TEST_TMPDIR" in env:
+        args.append(f"--basetemp={env['TEST_TMPDIR']}/pytest")
+    if env.get("TESTBRIDGE_TEST_ONLY"):  # --test_filter
+        args += ["-k", env["TESTBRIDGE_TEST_ONLY"]]
+    if env.get("TESTBRIDGE_TEST_RUNNER_FAIL_FAST") == "1":
+        args.append("--exitfirst")
+
+    shard = Shard(int(env.get("TEST_SHARD_INDEX") or 0), int(env.get("TEST_TOTAL_SHARDS") or 1))
+    if "TEST_SHARD_STATUS_FILE" in env:
+        Path(env["TEST_SHARD_STATUS_FILE"]).touch()
+
+    code = pytest.main(args + sys.argv[1:], plugins=[shard])
+    # A shard may rightly get none of the tests, and so may a filter.
+    if code == pytest.ExitCode.NO_TESTS_COLLECTED and (
+        shard.collected or "TESTBRIDGE_TEST_ONLY" in env
+    ):
+        return 0
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
