@@ -25,7 +25,9 @@ def main(events: str) -> None:
         for output in event.get("testResult", {}).get("testActionOutput", []):
             if output["name"] != "test.xml":
                 continue
-            for suite in ET.parse(unquote(urlparse(output["uri"]).path)).getroot().iter("testsuite"):
+            for suite in (
+                ET.parse(unquote(urlparse(output["uri"]).path)).getroot().iter("testsuite")
+            ):
                 total = int(suite.get("tests", 0))
                 failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
                 skipped = int(suite.get("skipped", 0) or 0)

@@ -18,5 +18,5 @@ class PortError(ValueError):
 
 def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
     """Returns `` (nearest: a, b)`` for the names closest to ``name``, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=n, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(names), n=n, cutoff=0.7)
     return f" (nearest: {', '.join(close)})" if close else ""

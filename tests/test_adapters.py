@@ -13,6 +13,14 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from max.driver import Buffer
+from max.dtype import DType
+from max.graph import DeviceRef, Weight
+from max.graph.weights import WeightData
+from transformers import AutoConfig
+
 from architectures.smollm3.model_config import SmolLM3Config
 from architectures.smollm3.weight_adapters import weight_map
 from common.adapters import (
@@ -21,19 +29,12 @@ from common.adapters import (
     Rename,
     SplitInterleavedQKV,
     WeightMap,
-    audit,
     adapt,
+    audit,
 )
 from common.adapters.rules import take_rows
 from common.config import RopeParameters
 from common.errors import PortError
-from hypothesis import given
-from hypothesis import strategies as st
-from max.driver import Buffer
-from max.dtype import DType
-from max.graph import DeviceRef, Weight
-from max.graph.weights import WeightData
-from transformers import AutoConfig
 
 Array = npt.NDArray[np.float32]
 

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from architectures.cohere2.model_config import Cohere2Config
-from architectures.smollm3.model_config import SmolLM3Config
-from common.config import RopeParameters
-from common.errors import PortError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+from architectures.cohere2.model_config import Cohere2Config
+from architectures.smollm3.model_config import SmolLM3Config
+from common.config import RopeParameters
+from common.errors import PortError
 
 SCALINGS: dict[str, dict[str, Any]] = {
     "linear": {"factor": 4.0},
@@ -83,7 +84,7 @@ def test_unsupported_rope_type_is_refused_by_name() -> None:
     config = AutoConfig.for_model(
         "smollm3", rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
     )
-    with pytest.raises(PortError, match="'dynamic'.*supported: default, linear, llama3, yarn"):
+    with pytest.raises(PortError, match=r"'dynamic'.*supported: default, linear, llama3, yarn"):
         SmolLM3Config.from_huggingface(config)
 
 

@@ -12,9 +12,10 @@ import ast
 import itertools
 from pathlib import Path
 
-import architectures
 import pytest
 import transformers
+
+import architectures
 from common.testing.declare import load_port, slugs
 
 FOLDER = Path(architectures.__path__[0])

@@ -12,9 +12,6 @@ import json
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -25,24 +22,10 @@ from rich.table import Table
 
 from common.testing.declare import load_port, slugs
 from common.testing.metrics import Agreement
-from common.testing.verify import MIN_MOVED, PortReport, Progress
+from common.testing.verify import MIN_MOVED, PortReport
 
 from . import proof
-
-
-@contextmanager
-def progress_line(console: Console) -> Iterator[Progress]:
-    """Yields a function that shows what is going on, with the time since it began."""
-    if not console.is_terminal:
-        began = time.monotonic()
-        yield lambda text: console.print(
-            f"[{time.monotonic() - began:5.0f} s] {text}", markup=False
-        )
-        return
-    with console.status("") as status:
-        began = time.monotonic()
-        # The spinner runs in a thread; its text names the step and when it began.
-        yield lambda text: status.update(f"{escape(text)} (at {time.monotonic() - began:.0f} s)")
+from .progress import progress_line
 
 
 def _worst(found: list[Agreement]) -> list[str]:
@@ -64,8 +47,8 @@ def print_report(report: PortReport, console: Console) -> None:
     console.print(f"\n[bold]{report.slug}[/]")
     console.print(table)
     table = Table("delta", f"without it, max |Δlogit|/σ (> {MIN_MOVED})")
-    for name, found in report.deltas.items():
-        table.add_row(name, f"{found:.2f}")
+    for name, distance in report.deltas.items():
+        table.add_row(name, f"{distance:.2f}")
     console.print(table)
     for problem in report.problems:
         console.print(f"[red]✗[/] {escape(problem)}")

@@ -11,8 +11,9 @@ and a tied, scaled head. It differs in that sliding layers rotate (interleaved p
 weight map makes split-half) while full layers have no positions at all.
 """
 
-from common.layers import Decoder, GatedMLP, NoPosition, ParallelBlock, ScaledHead
 from max.nn.norm import LayerNorm
+
+from common.layers import Decoder, GatedMLP, NoPosition, ParallelBlock, ScaledHead
 
 from .model_config import Cohere2Config
 

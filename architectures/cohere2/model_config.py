@@ -22,14 +22,14 @@ class Cohere2Config(DecoderConfig):
     """
 
     NORM_EPS = "layer_norm_eps"
-    IGNORED = {
-        **dict.fromkeys(
-            ("cache_implementation", "layer_switch", "order_of_interleaved_layers", "rotary_pct")
-            + ("position_embedding_type", "use_embedding_sharing", "use_gated_activation")
-            + ("use_parallel_block", "use_parallel_embedding"),
-            "in released files; the reference does not read it",
+    IGNORED = dict.fromkeys(
+        (
+            *("cache_implementation", "layer_switch", "order_of_interleaved_layers", "rotary_pct"),
+            *("position_embedding_type", "use_embedding_sharing", "use_gated_activation"),
+            *("use_parallel_block", "use_parallel_embedding"),
         ),
-    }
+        "in released files; the reference does not read it",
+    )
     LEGACY = {"sliding_window_pattern": "layer_types"}
 
     windows: tuple[int | None, ...]

@@ -6,7 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """Cohere2's weights: the graph's names under ``model.``, with interleaved RoPE rows."""
 
-from common.adapters import CanonicalRope, Rename, WeightMap, adapter
+from common.adapters import Adapter, CanonicalRope, Rename, WeightMap
 
 from .model_config import Cohere2Config
 
@@ -19,4 +19,4 @@ def weight_map(config: Cohere2Config) -> WeightMap:
     )
 
 
-convert_safetensor_state_dict = adapter(Cohere2Config, weight_map)
+convert_safetensor_state_dict = Adapter(Cohere2Config, weight_map)

@@ -11,8 +11,9 @@ RoPE and a fused, head-interleaved QKV, both of which the weight map makes canon
 parallel residual with a norm for each branch, or a sequential one.
 """
 
-from common.layers import Decoder, ParallelTwoNormBlock, PlainMLP, PreNormBlock
 from max.nn.norm import LayerNorm
+
+from common.layers import Decoder, ParallelTwoNormBlock, PlainMLP, PreNormBlock
 
 from .model_config import GPTNeoXConfig
 

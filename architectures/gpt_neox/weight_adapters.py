@@ -6,7 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """GPT-NeoX's weights: other names, a fused head-interleaved QKV, partial RoPE rows."""
 
-from common.adapters import CanonicalRope, Drop, Rename, SplitInterleavedQKV, WeightMap, adapter
+from common.adapters import Adapter, CanonicalRope, Drop, Rename, SplitInterleavedQKV, WeightMap
 
 from .model_config import GPTNeoXConfig
 
@@ -35,4 +35,4 @@ def weight_map(config: GPTNeoXConfig) -> WeightMap:
     )
 
 
-convert_safetensor_state_dict = adapter(GPTNeoXConfig, weight_map)
+convert_safetensor_state_dict = Adapter(GPTNeoXConfig, weight_map)

@@ -8,7 +8,6 @@
 
 from common.testing.declare import Delta, Fixture, Port, WithConfig
 
-
 PORT = Port(
     model_type="smollm3",
     class_name="SmolLM3ForCausalLM",

@@ -8,8 +8,8 @@
 
 from common.pipeline import DecoderModel
 
-from .smollm3 import SmolLM3
 from .model_config import SmolLM3Config
+from .smollm3 import SmolLM3
 
 
 class SmolLM3Model(DecoderModel):

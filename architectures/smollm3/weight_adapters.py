@@ -6,7 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """SmolLM3's weights: the graph's names, under ``model.``."""
 
-from common.adapters import Rename, WeightMap, adapter
+from common.adapters import Adapter, Rename, WeightMap
 
 from .model_config import SmolLM3Config
 
@@ -16,4 +16,4 @@ def weight_map(config: SmolLM3Config) -> WeightMap:
     return WeightMap(Rename(r"model\.(.*)", r"\1"))
 
 
-convert_safetensor_state_dict = adapter(SmolLM3Config, weight_map)
+convert_safetensor_state_dict = Adapter(SmolLM3Config, weight_map)

@@ -8,9 +8,10 @@
 
 from .audit import audit
 from .rules import CanonicalRope, Drop, Rename, Rule, SplitInterleavedQKV
-from .weight_map import WeightMap, adapt, adapter
+from .weight_map import Adapter, WeightMap, adapt
 
 __all__ = [
+    "Adapter",
     "CanonicalRope",
     "Drop",
     "Rename",
@@ -18,6 +19,5 @@ __all__ = [
     "SplitInterleavedQKV",
     "WeightMap",
     "adapt",
-    "adapter",
     "audit",
 ]

@@ -52,7 +52,7 @@ def take_rows(data: WeightData, rows: npt.NDArray[np.int64]) -> WeightData:
 
 @dataclass(frozen=True)
 class Rename:
-    """Gives a tensor whose whole name matches ``pattern`` the name ``to`` (with ``\\1`` captures)."""
+    """Names a tensor whose whole name matches ``pattern`` as ``to``, with ``\\1`` for captures."""
 
     pattern: str
     to: str

@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from max.dtype import DType
-from max.graph.weights import WeightData, Weights, WeightsAdapter
+from max.graph.weights import WeightData, Weights
 from max.pipelines.lib.config.model_config import _select_quantization_encoding
 from max.pipelines.modeling.config_enums import supported_encoding_dtype
 
@@ -70,25 +71,31 @@ def adapt(
     return WeightMap(*rules).convert(checkpoint, dtype)
 
 
-def adapter(
-    config_cls: type[ConfigT], weight_map: Callable[[ConfigT], WeightMap]
-) -> WeightsAdapter:
-    """Returns the weight adapter of a port, in the form that MAX calls.
+@dataclass(frozen=True)
+class Adapter(Generic[ConfigT]):
+    """The weight adapter of a port, in the form that MAX calls.
 
-    Args:
+    A class, because MAX pickles it for its model worker, which a closure does not survive.
+
+    Attributes:
         config_cls: The port's config.
-        weight_map: Makes the port's map from its config.
+        weight_map: Makes the port's map from its config; a function of a module.
     """
 
-    def convert(
-        state_dict: dict[str, Weights],
+    config_cls: type[ConfigT]
+    weight_map: Callable[[ConfigT], WeightMap]
+
+    def __call__(
+        self,
+        state_dict: Mapping[str, Weights],
         *,
         huggingface_config: Any,
         pipeline_config: Any,
         **unused: Any,
     ) -> dict[str, WeightData]:
-        encoding = _select_quantization_encoding(pipeline_config.model, config_cls.DEFAULT_ENCODING)
-        config = config_cls.from_huggingface(huggingface_config)
-        return adapt(config, weight_map, state_dict, supported_encoding_dtype(encoding))
-
-    return convert
+        """Returns the graph's weights by name, in the dtype that is served."""
+        encoding = _select_quantization_encoding(
+            pipeline_config.model, self.config_cls.DEFAULT_ENCODING
+        )
+        config = self.config_cls.from_huggingface(huggingface_config)
+        return adapt(config, self.weight_map, state_dict, supported_encoding_dtype(encoding))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from max.dtype import DType
 from max.graph import DeviceRef
@@ -30,7 +30,6 @@ from max.pipelines.lib.interfaces.arch_config import (
     ArchConfigWithStoredKVParams,
 )
 from max.pipelines.modeling.config_enums import SupportedEncoding, supported_encoding_dtype
-from typing_extensions import Self
 
 from common.errors import PortError
 
@@ -71,7 +70,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     dtype: DType = DType.float32
     devices: list[DeviceRef] = field(default_factory=lambda: [DeviceRef.CPU()])
     max_seq_len: int = 0
-    kv_params: KVCacheParamInterface = None  # type: ignore[assignment]
+    kv_params: KVCacheParamInterface = None
     return_logits: ReturnLogits = ReturnLogits.LAST_TOKEN
 
     @classmethod

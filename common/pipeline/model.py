@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from max.engine import InferenceSession, Model
 from max.pipelines.architectures.llama3.model import LlamaModelBase
+from max.pipelines.lib import CompilationTimer
 from max.pipelines.lib.graph_specs import GraphRole, GraphSpec, compile_graphs, init_graphs
 
 from common.adapters import audit
@@ -54,8 +55,10 @@ class DecoderModel(LlamaModelBase):
 
     def load_graphs(self, session: InferenceSession) -> dict[str, Model]:
         """Builds, compiles and initializes the graphs, keyed by role."""
-        specs = self.graph_specs(self._create_model_config(self._load_state_dict()))
-        models = self.compile(session, specs)
+        with CompilationTimer("model") as timer:
+            specs = self.graph_specs(self._create_model_config(self._load_state_dict()))
+            timer.mark_build_complete()
+            models = self.compile(session, specs)
         self._maybe_release_host_weights(*models.values())
         self._wire_batch_processor(models[GraphRole.DECODER], self.arch_config)
         return models

@@ -13,7 +13,10 @@ vectors N(init, 0.3).
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,23 @@ CHAT_TEMPLATE = (
 )
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Silences transformers: its bars, and its report of what a witness takes out on purpose."""
+    from transformers.utils import logging as transformers_logging
+
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity(logging.CRITICAL)
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
 def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 0) -> Path:
     """Writes config.json, model.safetensors and a tokenizer into ``directory``.
 
@@ -66,7 +86,8 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     randomize(model, seed)
-    model.save_pretrained(directory)
+    with quiet():
+        model.save_pretrained(directory)
     write_tokenizer(directory)
     return directory
 

@@ -8,35 +8,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .checkpoints import quiet
 from .declare import Witness
 
 Logits = npt.NDArray[np.float32]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences the loading report, which lists what a witness takes out on purpose."""
-    from transformers.utils import logging as transformers_logging
-
-    level = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity(logging.CRITICAL)
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 class Oracle:
@@ -57,7 +39,7 @@ class Oracle:
         config = AutoConfig.from_pretrained(directory)
         if witness:
             witness.config(config)
-        with _quiet(), torch.random.fork_rng():
+        with quiet(), torch.random.fork_rng():
             # A witness may leave a tensor to be initialised, such as an untied head.
             torch.manual_seed(0)
             self.model: Any = AutoModelForCausalLM.from_pretrained(

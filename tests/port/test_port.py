@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from common.testing import verify
 from common.testing.batch import Batch
 from common.testing.checkpoints import write_checkpoint

@@ -1,0 +1,184 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Bad input: one clear line, a non-zero exit code, no traceback, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import load_port
+
+EVIL = """
+from pathlib import Path
+Path(__file__).with_name("ran").touch()
+"""
+
+
+def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tools", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        # MAX's libraries change the C environment of this process; a child needs Python's view.
+        env=dict(os.environ),
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    port = load_port("smollm3")
+    return write_checkpoint(port, port.fixtures[0], tmp_path_factory.mktemp("whole") / "smollm3")
+
+
+@pytest.fixture
+def checkpoint(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "checkpoint"))
+
+
+def edit_config(**changes: Any) -> Callable[[Path], None]:
+    def edit(directory: Path) -> None:
+        file = directory / "config.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+    return edit
+
+
+def edit_weights(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    def edit(directory: Path) -> None:
+        file = directory / "model.safetensors"
+        tensors = load_file(file)
+        change(tensors)
+        save_file(tensors, file)
+
+    return edit
+
+
+def truncate(directory: Path) -> None:
+    file = directory / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def remote(directory: Path) -> None:
+    edit_config(
+        architectures=["EvilForCausalLM"],
+        model_type="evil",
+        auto_map={"AutoConfig": "evil.EvilConfig", "AutoModelForCausalLM": "evil.Evil"},
+    )(directory)
+    (directory / "evil.py").write_text(EVIL)
+
+
+CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "no directory": (shutil.rmtree, "checkpoint does not exist; give the directory"),
+    "no config": (lambda d: (d / "config.json").unlink(), "has no config.json"),
+    "config not JSON": (lambda d: (d / "config.json").write_text("{"), "config.json is not JSON"),
+    "unknown architecture": (
+        edit_config(architectures=["SmolLM4ForCausalLM"]),
+        "no port for SmolLM4ForCausalLM (nearest: SmolLM3ForCausalLM",
+    ),
+    "native architecture": (
+        edit_config(architectures=["LlamaForCausalLM"]),
+        "MAX serves LlamaForCausalLM itself",
+    ),
+    "remote code": (remote, "no port for EvilForCausalLM; its code comes with the checkpoint"),
+    "quantised": (
+        edit_config(quantization_config={"quant_method": "gptq", "bits": 4}),
+        "the checkpoint is quantised (gptq)",
+    ),
+    "unsupported rope": (
+        edit_config(rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}),
+        "rope_type 'dynamic' in config.json is not supported",
+    ),
+    "unsupported activation": (
+        edit_config(hidden_act="tanh"),
+        "hidden_act 'tanh' in config.json is not supported",
+    ),
+    "no weights": (
+        lambda d: (d / "model.safetensors").unlink(),
+        "has no *.safetensors",
+    ),
+    "truncated weights": (truncate, "model.safetensors is not a whole safetensors file"),
+    "missing shard": (
+        lambda d: (d / "model.safetensors.index.json").write_text(
+            json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
+        ),
+        "model-00001-of-00002.safetensors is missing",
+    ),
+    "wrong shape": (
+        edit_weights(lambda t: t.update({"model.norm.weight": np.ones(64, np.float32)})),
+        "checkpoint tensor model.norm.weight has shape [64] as norm.weight;"
+        " the graph expects [128]",
+    ),
+    "missing tensor": (
+        edit_weights(lambda t: t.pop("model.norm.weight")),
+        "the checkpoint has no tensor for parameter norm.weight",
+    ),
+    "unused tensor": (
+        edit_weights(lambda t: t.update({"model.norms.weight": np.ones(64, np.float32)})),
+        "checkpoint tensor model.norms.weight (as norms.weight) is not a parameter of the graph"
+        " (nearest: norm.weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_bad_checkpoint_is_refused_in_one_line(
+    case: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    spoil, message = CASES[case]
+    spoil(checkpoint)
+    before = sorted(tmp_path.rglob("*"))
+    ran = ports("serve", str(checkpoint), "--port", "0", cwd=tmp_path)
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stdout == ""
+    first, *rest = [line for line in ran.stderr.splitlines() if not line.startswith("checking ")]
+    assert rest == []
+    assert first.startswith("ports: ")
+    assert message in first
+    assert sorted(tmp_path.rglob("*")) == before  # and no code of the checkpoint ran
+
+
+def test_a_good_checkpoint_passes(checkpoint: Path) -> None:
+    from tools.serving import preflight
+
+    assert preflight(checkpoint) == []
+    edit_config(novelty=3)(checkpoint)
+    (warning,) = preflight(checkpoint)
+    assert "config.json sets 'novelty'" in warning
+
+
+def test_a_busy_port_is_named(checkpoint: Path, tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        number = busy.getsockname()[1]
+        ran = ports("serve", str(checkpoint), "--port", str(number), cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        f"ports: TCP port {number} of 127.0.0.1 is in use; choose another with --port\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["demo", "verify"])
+def test_an_unknown_port_is_named_with_near_ones(command: str, tmp_path: Path) -> None:
+    ran = ports(command, "smolm3", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr == "ports: no port 'smolm3' under architectures/ (nearest: smollm3)\n"

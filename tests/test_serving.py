@@ -1,0 +1,145 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""A port under `max serve`, asked by the openai client, against transformers and itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from openai import OpenAI
+
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import load_port
+from common.testing.metrics import log_softmax
+from common.testing.oracle import Oracle
+from tools.serving import Server, command, free_port
+
+PROMPT = "The quick brown fox"
+#: Long enough to differ, of different lengths, so that they share no ragged batch shape.
+PROMPTS = [f"{i} " * (i + 1) + "is a number" for i in range(8)]
+
+
+class Served:
+    """A client of one served checkpoint."""
+
+    def __init__(self, directory: Path, url: str) -> None:
+        self.directory, self.model = directory, str(directory)
+        self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
+
+    def complete(self, prompt: str | list[int], tokens: int = 24) -> str:
+        answer = self.client.completions.create(
+            model=self.model, prompt=prompt, max_tokens=tokens, temperature=0
+        )
+        return answer.choices[0].text
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    port = load_port("smollm3")
+    directory = tmp_path_factory.mktemp("serving") / "smollm3"
+    write_checkpoint(port, port.fixtures[0], directory)
+    tcp_port = free_port()
+    arguments = command(directory, port=tcp_port, max_length=512, extra=("--max-batch-size", "8"))
+    server = Server(arguments, tcp_port)
+    try:
+        server.wait(lambda stage: None)
+        yield Served(directory, server.url)
+    finally:
+        server.stop()
+
+
+def test_greedy_completion_and_logprobs_are_those_of_transformers(served: Served) -> None:
+    from transformers import AutoTokenizer
+
+    answer = served.client.completions.create(
+        model=served.model, prompt=PROMPT, max_tokens=24, temperature=0, logprobs=1
+    )
+    tokenizer = AutoTokenizer.from_pretrained(served.directory)
+    oracle = Oracle(served.directory)
+    tokens = tokenizer(PROMPT).input_ids
+    expected = []
+    for _ in range(24):
+        last = log_softmax(oracle.logits(tokens)[-1].astype(np.float64))
+        tokens.append(int(last.argmax()))
+        expected.append(last.max())
+    logprobs = answer.choices[0].logprobs
+    assert logprobs is not None
+    # σ is about 1 here, so this is the bar of every parity test.
+    np.testing.assert_allclose(logprobs.token_logprobs, expected, atol=1e-4)
+    assert answer.choices[0].text == tokenizer.decode(tokens[-24:], skip_special_tokens=True)
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 24
+
+
+def test_chat_uses_the_template(served: Served) -> None:
+    messages = [{"role": "user", "content": "Hello!"}]
+    answer = served.client.chat.completions.create(
+        model=served.model,
+        messages=messages,  # type: ignore[arg-type]
+        max_tokens=16,
+        temperature=0,
+        logprobs=True,
+        top_logprobs=2,
+    )
+    # The same tokens as a plain prompt give the same text.
+    assert answer.choices[0].message.content == served.complete("user: Hello!\nassistant: ", 16)
+    logprobs = answer.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    for token in logprobs.content:
+        first, second = (top.logprob for top in token.top_logprobs)
+        assert token.logprob == first > second
+
+
+def test_a_stream_adds_up_to_the_answer(served: Served) -> None:
+    stream = served.client.completions.create(
+        model=served.model, prompt=PROMPT, max_tokens=24, temperature=0, stream=True
+    )
+    parts = [chunk.choices[0].text for chunk in stream if chunk.choices]
+    assert len(parts) > 1
+    assert "".join(parts) == served.complete(PROMPT)
+
+
+def test_concurrent_clients_get_the_answers_they_get_alone(served: Served) -> None:
+    alone = [served.complete(prompt) for prompt in PROMPTS]
+    assert len(set(alone)) == len(PROMPTS)
+    with ThreadPoolExecutor(len(PROMPTS)) as pool:
+        assert list(pool.map(served.complete, PROMPTS)) == alone
+
+
+@pytest.mark.parametrize(
+    ("spec", "imported", "not_imported"),
+    [
+        ("architectures", "architectures.cohere2", "architectures.gpt_neox"),
+        ("architectures/cohere2", "cohere2", "gpt_neox"),
+    ],
+)
+def test_a_port_registers_from_any_directory(
+    spec: str, imported: str, not_imported: str, tmp_path: Path
+) -> None:
+    import architectures
+
+    root = Path(architectures.__path__[0]).parent
+    code = f"""
+import pickle, sys
+from max.graph.weights import WeightsFormat
+from max.pipelines.lib.registry import PIPELINE_REGISTRY as registry
+registry._import_custom_architectures([{str(root / spec)!r}])
+found = registry._arch_lookup.resolve("Cohere2ForCausalLM")
+assert found.name == "Cohere2ForCausalLM"
+assert {imported!r} in sys.modules and {not_imported!r} not in sys.modules
+# The model worker gets the adapter pickled.
+pickle.loads(pickle.dumps(found.weight_adapters[WeightsFormat.safetensors]))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, env=dict(os.environ))
