@@ -12,8 +12,16 @@ import difflib
 from collections.abc import Iterable
 
 
-class PortError(ValueError):
-    """Bad input, said in one line: what was wrong, where, and what to do."""
+class PortError(ValueError, SystemExit):
+    """Bad input, said in one line: what was wrong, where, and what to do.
+
+    Uncaught, it ends a process as SystemExit does, with its line and exit code 1 instead of a
+    traceback: ``max serve`` and its workers call our code, and are not ours to wrap.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = f"ports: {message}"
 
 
 def nearest(name: str, names: Iterable[str], n: int = 3) -> str:

@@ -156,6 +156,25 @@ def test_a_bad_checkpoint_is_refused_in_one_line(
     assert sorted(tmp_path.rglob("*")) == before  # and no code of the checkpoint ran
 
 
+@pytest.mark.parametrize("case", ["unsupported rope", "unused tensor"])
+def test_max_serve_itself_says_it_in_one_line(case: str, checkpoint: Path) -> None:
+    from tools.serving import command, free_port
+
+    spoil, message = CASES[case]
+    spoil(checkpoint)
+    ran = subprocess.run(
+        command(checkpoint, port=free_port(), max_length=512),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "MAX_SERVE_DISABLE_TELEMETRY": "1"},
+    )
+    assert ran.returncode != 0
+    assert "Traceback" not in ran.stdout + ran.stderr
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("ports: ")]
+    assert message in line
+
+
 def test_a_good_checkpoint_passes(checkpoint: Path) -> None:
     from tools.serving import preflight
 

@@ -59,6 +59,15 @@ def _row(entry: dict[str, Any]) -> list[str]:
     ]
 
 
+def markdown_table() -> str:
+    """Returns the support matrix of the README."""
+    rows = [_row(entry) for entry in _entries()]
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *rows]
+    return "".join(
+        f"| {' | '.join(c.replace('|', chr(92) + '|') for c in line)} |\n" for line in lines
+    )
+
+
 def list_ports(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[
@@ -69,17 +78,16 @@ def list_ports(
 
     Example: ./ports list --markdown
     """
+    if markdown:
+        print(markdown_table(), end="")
+        return
     entries = _entries()
     if as_json:
         print(json.dumps(entries, indent=2))
-    elif markdown:
-        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-        for entry in entries:
-            print(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in _row(entry))} |")
-    else:
-        table = Table(*COLUMNS)
-        for entry in entries:
-            *cells, proven = _row(entry)
-            stale = entry["proof"] and not entry["proof"]["current"]
-            table.add_row(*cells, proven + (", code changed since" if stale else ""))
-        Console().print(table)
+        return
+    table = Table(*COLUMNS)
+    for entry in entries:
+        *cells, proven = _row(entry)
+        stale = entry["proof"] and not entry["proof"]["current"]
+        table.add_row(*cells, proven + (", code changed since" if stale else ""))
+    Console().print(table)
