@@ -18,10 +18,17 @@ from urllib.parse import unquote, urlparse
 
 def main(events: str) -> None:
     """Prints the counts of every test in the invocation, cached ones included."""
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    counts = {"passed": 0, "failed": 0, "skipped": 0, "not built": 0}
+    tests = set()
     seconds = 0.0
     for line in Path(events).read_text().splitlines():
         event = json.loads(line)
+        identity = event["id"]
+        if "testSize" in event.get("configured", {}):
+            tests.add(identity["targetConfigured"]["label"])
+        # A test that cannot be built has no results: without a count it would go unseen.
+        if identity.get("targetCompleted", {}).get("label") in tests:
+            counts["not built"] += not event.get("completed", {}).get("success", False)
         for output in event.get("testResult", {}).get("testActionOutput", []):
             if output["name"] != "test.xml":
                 continue

@@ -15,7 +15,7 @@ fail() {
 # uv installs a lock in seconds, and brings Python 3.11 to a machine that has none.
 ensure_uv() {
   command -v uv >/dev/null && return
-  export PATH="$HOME/.local/bin:$PATH"
+  export PATH="${HOME:-}/.local/bin:$PATH"
   command -v uv >/dev/null && return
   if ! python3 -m pip --version >/dev/null 2>&1; then
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
@@ -40,24 +40,34 @@ torch_source() {
   [ -n "$UV_FIND_LINKS" ] || unset UV_FIND_LINKS
 }
 
+# The environment holds paths of this checkout, so that a copy or a moved one makes its own.
+env_stamp() {
+  echo "$(sha256sum requirements_lock.txt | cut -d' ' -f1) $PWD"
+}
+
+env_is_made() {
+  [ "$(cat .venv/made_from 2>/dev/null)" = "$(env_stamp)" ] && [ -x .venv/bin/python ]
+}
+
 make_env() {
-  local lock stamp=.venv/lock.sha256
-  lock=$(sha256sum requirements_lock.txt | cut -d' ' -f1)
-  [ "$(cat $stamp 2>/dev/null)" = "$lock" ] && return
-  exec 9>.venv.lock
-  flock 9
-  # Another process may have made it while this one waited.
-  [ "$(cat $stamp 2>/dev/null)" = "$lock" ] && return
-  ensure_uv
-  torch_source
-  echo "making the environment in .venv (about a minute the first time)" >&2
-  rm -f $stamp
-  uv venv -q --allow-existing --python 3.11 .venv || fail "cannot make .venv: uv found no Python 3.11"
-  uv pip sync -q --require-hashes --compile-bytecode --python .venv/bin/python \
-    "${torch_backend[@]}" requirements_lock.txt || fail "cannot install requirements_lock.txt"
-  # `max serve` imports ports in two processes; both must find this repository.
-  pwd >.venv/lib/python3.11/site-packages/max_ports.pth
-  # Last, so that an interrupted run is not taken for a whole environment.
-  echo "$lock" >$stamp
-  exec 9>&-
+  env_is_made && return
+  # One at a time. The lock is on the folder, and ends with the subshell: a Bazel server started
+  # later must not inherit it.
+  (
+    flock 9
+    # Another process may have made it while this one waited.
+    env_is_made && exit
+    ensure_uv
+    torch_source
+    echo "making the environment in .venv (about a minute the first time)" >&2
+    rm -f .venv/made_from
+    # From nothing: uv takes a package that was interrupted half way for an installed one.
+    uv venv -q --clear --python 3.11 .venv || fail "cannot make .venv: uv found no Python 3.11"
+    uv pip sync -q --require-hashes --compile-bytecode --python .venv/bin/python \
+      "${torch_backend[@]}" requirements_lock.txt || fail "cannot install requirements_lock.txt"
+    # `max serve` imports ports in two processes; both must find this repository.
+    pwd >.venv/lib/python3.11/site-packages/max_ports.pth
+    # Last, so that an interrupted run is not taken for a whole environment.
+    env_stamp >.venv/made_from
+  ) 9<.
 }

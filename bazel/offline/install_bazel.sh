@@ -19,6 +19,9 @@ fail() {
 }
 [ "$(id -u)" = 0 ] || fail "run as root, or install bazelisk"
 command -v apt-get >/dev/null || fail "this is not Debian; install bazelisk"
+# The prefix is emptied first, so it must be new or an earlier (perhaps interrupted) run's.
+[ -z "$(ls -A "$P" 2>/dev/null)" ] || [ -d "$P/apt" ] || [ -e "$P/usr/share/bazel" ] ||
+  fail "$P holds something else"
 # gcc: Bazel 7's Python rules want a C++ toolchain to exist.
 for tool in gcc patchelf; do
   command -v $tool >/dev/null || {
@@ -87,6 +90,8 @@ find "$P/usr/share/java" -maxdepth 1 -type f -name '*.jar' >>"$classpath"
   touch "$P/registry/coverage/REPO.bazel"
   echo 'filegroup(name = "coverage_report_generator", visibility = ["//visibility:public"])' >"$P/registry/coverage/BUILD.bazel"
   echo "common --override_repository=bazel_tools~remote_coverage_tools_extension~remote_coverage_tools=$P/registry/coverage"
-} >"$P/bazelrc"
+} >"$P/bazelrc.part"
 echo '{}' >"$P/registry/bazel_registry.json"
-"$P/usr/bin/bazel" --bazelrc="$P/bazelrc" --version >&2
+"$P/usr/bin/bazel" --bazelrc="$P/bazelrc.part" --version >&2
+# Last: bazelw takes this file for a whole installation.
+mv "$P/bazelrc.part" "$P/bazelrc"
