@@ -12,17 +12,25 @@ fail() {
   exit 1
 }
 
+# Installs Debian packages, or says that they are missing.
+ensure_packages() {
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "please install $*, and run this again"
+  echo "installing $*" >&2
+  apt-get -qq update && apt-get -qq -y install --no-install-recommends "$@" >/dev/null ||
+    fail "apt-get cannot install $*"
+}
+
+# MAX links Mojo modules when it is imported; Bazel 7 wants a C++ toolchain to exist.
+ensure_linker() {
+  command -v gcc >/dev/null && [ -e "$(gcc -print-file-name=crti.o)" ] || ensure_packages gcc libc6-dev
+}
+
 # uv installs a lock in seconds, and brings Python 3.11 to a machine that has none.
 ensure_uv() {
   command -v uv >/dev/null && return
   export PATH="${HOME:-}/.local/bin:$PATH"
   command -v uv >/dev/null && return
-  if ! python3 -m pip --version >/dev/null 2>&1; then
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null ||
-      fail "needs uv: install it, or pip, and run this again"
-    echo "installing pip" >&2
-    apt-get -qq update && apt-get -qq -y install --no-install-recommends python3-pip >/dev/null
-  fi
+  python3 -m pip --version >/dev/null 2>&1 || ensure_packages python3-pip
   echo "installing uv" >&2
   PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -q --root-user-action=ignore uv ||
     fail "cannot install uv with pip"
@@ -57,6 +65,7 @@ make_env() {
     flock 9
     # Another process may have made it while this one waited.
     env_is_made && exit
+    ensure_linker
     ensure_uv
     torch_source
     echo "making the environment in .venv (about a minute the first time)" >&2

@@ -22,13 +22,10 @@ command -v apt-get >/dev/null || fail "this is not Debian; install bazelisk"
 # The prefix is emptied first, so it must be new or an earlier (perhaps interrupted) run's.
 [ -z "$(ls -A "$P" 2>/dev/null)" ] || [ -d "$P/apt" ] || [ -e "$P/usr/share/bazel" ] ||
   fail "$P holds something else"
-# gcc: Bazel 7's Python rules want a C++ toolchain to exist.
-for tool in gcc patchelf; do
-  command -v $tool >/dev/null || {
-    apt-get -qq update
-    apt-get -qq -y install --no-install-recommends $tool >/dev/null
-  }
-done
+command -v patchelf >/dev/null || {
+  apt-get -qq update
+  apt-get -qq -y install --no-install-recommends patchelf >/dev/null
+}
 
 # Resolve and download with apt, in a world of its own, in which what a Python build has no use for
 # (compilers, a full JDK) counts as installed.
