@@ -1,0 +1,101 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The proof can fail: each check sees the fault that it is there for. Needs no compile."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.errors import PortError
+from common.testing import verify
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import Delta, Fixture, WithConfig, WithWeights, load_port
+from common.testing.metrics import Agreement, agreement
+from common.testing.oracle import Oracle
+from common.testing.witnesses import zero
+
+PORT = load_port("smollm3")
+FIXTURE = PORT.fixtures[0]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(PORT, FIXTURE, tmp_path_factory.mktemp("verify") / FIXTURE.name)
+
+
+def test_a_witness_that_takes_nothing_out_moves_nothing(checkpoint: Path) -> None:
+    idle = Delta("idle", "modeling_smollm3.py:1", WithConfig({"use_cache": False}))
+    assert verify.delta_moves(PORT, idle, {FIXTURE.name: checkpoint}) == 0
+
+
+def test_a_witness_that_finds_no_tensor_is_an_error(checkpoint: Path) -> None:
+    with pytest.raises(PortError, match="none ends in"):
+        Oracle(checkpoint, witness=WithWeights(("query_key_value.weight",), zero))
+
+
+def test_a_dead_tensor_is_named(checkpoint: Path) -> None:
+    cut = WithWeights(("layers.1.self_attn.o_proj.weight",), zero)
+    dead = Oracle(checkpoint, witness=cut).dead_tensors(verify.tokens(32))
+    layer = "model.layers.1"
+    fed = [f"{layer}.self_attn.{part}_proj.weight" for part in "qkv"]
+    assert dead == [*fed, f"{layer}.input_layernorm.weight"]
+
+
+def test_an_uncovered_flag_is_named(checkpoint: Path) -> None:
+    problems = list(verify.check_flags(PORT, {FIXTURE.name: checkpoint}))
+    flags = ("attention_bias", "tie_word_embeddings", "mlp_bias")
+    assert [problem.split()[3] for problem in problems] == list(flags)
+
+
+def test_an_unknown_config_key_is_named(checkpoint: Path) -> None:
+    novel = dataclasses.replace(FIXTURE, legacy={**FIXTURE.legacy, "logit_bias": 1})
+    assert list(verify.check_config(PORT, novel, checkpoint)) == [
+        "tied: config key 'logit_bias' is neither read nor ignored (legacy)"
+    ]
+
+
+def test_spellings_that_disagree_are_named(checkpoint: Path) -> None:
+    wrong = Fixture(FIXTURE.name, FIXTURE.config, {**FIXTURE.legacy, "rms_norm_eps": 0.5})
+    (problem,) = verify.check_config(PORT, wrong, checkpoint)
+    assert problem.startswith("tied: norm_eps is 0.5 in the legacy spelling, 1e-06 in the new one")
+
+
+def test_agreement_measures_in_deviations_of_the_oracle() -> None:
+    oracle = np.random.default_rng(0).standard_normal((7, 50)).astype(np.float32)
+    same = agreement(3 * oracle, 3 * oracle)
+    assert (same.positions, same.max_sigma, same.kl, same.greedy) == (7, 0, 0, True)
+    off = oracle.copy()
+    off[3, oracle[3].argmin()] += 100
+    found = agreement(off, oracle)
+    assert found.max_sigma == pytest.approx(100 / oracle.astype(np.float64).std(), rel=1e-5)
+    assert found.kl > 10
+    assert not found.greedy
+
+
+GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, greedy=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"max_sigma": 2e-4}, "max |Δlogit| 2.0e-04 σ > 1e-04"),
+        ({"max_sigma": float("nan")}, "max |Δlogit| nan σ"),
+        ({"kl": 1e-7}, "KL 1.0e-07 > 1e-08"),
+        ({"greedy": False}, "greedy tokens differ"),
+    ],
+)
+def test_a_disagreement_is_said(change: dict[str, float], said: str) -> None:
+    bad = dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
+    report = verify.FixtureReport("tied", [5], [GOOD], [bad])
+    (problem,) = verify.disagreements(report)
+    assert problem.startswith("tied: decode after a prompt of 5: ")
+    assert said in problem
+    assert list(verify.disagreements(verify.FixtureReport("tied", [5], [GOOD], [GOOD]))) == []
