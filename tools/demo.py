@@ -57,7 +57,9 @@ def demo(
             progress("asking")
             answer = _ask(server.url, str(directory))
         kept = keep
-        answer |= {"command": server.shell, "url": f"{server.url}/v1", "pid": server.process.pid}
+        answer["command"] = server.shell
+        if kept:
+            answer |= {"url": f"{server.url}/v1", "pid": server.process.pid}
         if as_json:
             print(json.dumps(answer, indent=2))
         else:
