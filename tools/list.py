@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from common.testing.declare import load_port, slugs
 
@@ -85,7 +85,7 @@ def list_ports(
     if as_json:
         print(json.dumps(entries, indent=2))
         return
-    table = Table(*COLUMNS)
+    table = Table(*(Column(name, no_wrap=name != COLUMNS[-1]) for name in COLUMNS))
     for entry in entries:
         *cells, proven = _row(entry)
         stale = entry["proof"] and not entry["proof"]["current"]

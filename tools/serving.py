@@ -239,9 +239,9 @@ class Server:
         """
         while not self.healthy():
             if self.process.poll() is not None:
-                errors = re.findall(r"^.*(?:Error|ERROR|error): .*$", self._log(), re.M)
-                said = errors[-1].strip() if errors else "it says nothing"
-                raise PortError(f"max serve ended: {said} (its log: {self.log})")
+                errors = re.findall(r"^.*(?:Error|ERROR|error|ports): .*$", self._log(), re.M)
+                said = errors[-1].strip() if errors else "without an error"
+                raise PortError(f"max serve ended: {said}; to see more, run {self.shell}")
             progress(self.stage())
             time.sleep(1)
 

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from common.testing.declare import load_port, slugs
 from common.testing.metrics import Agreement
@@ -38,7 +38,9 @@ def _worst(found: list[Agreement]) -> list[str]:
 
 def print_report(report: PortReport, console: Console) -> None:
     """Prints the tables and the verdict of one port."""
-    table = Table("fixture", "phase", "positions", "max |Δlogit|/σ", "KL", "greedy")
+    table = Table(
+        Column("fixture", no_wrap=True), "phase", "positions", "max |Δlogit|/σ", "KL", "greedy"
+    )
     for fixture in report.fixtures:
         for phase in ("prefill", "decode"):
             found: list[Agreement] = getattr(fixture, phase)
