@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from max.driver import Buffer
 from max.dtype import DType
 from max.graph import DeviceRef, Weight
+from max.graph.type import Shape
 from max.graph.weights import WeightData
 from transformers import AutoConfig
 
@@ -25,57 +28,108 @@ from architectures.smollm3.model_config import SmolLM3Config
 from architectures.smollm3.weight_adapters import weight_map
 from common.adapters import (
     CanonicalRope,
+    Cast,
     Drop,
     Rename,
-    SplitInterleavedQKV,
+    Reshape,
+    Rule,
+    SliceRows,
+    SplitGateUp,
+    SplitGroupedQKV,
+    SplitQKV,
+    Stack,
+    Tensor,
+    Tie,
+    Transpose,
+    Unstack,
     WeightMap,
-    adapt,
     audit,
+    plan,
 )
-from common.adapters.rules import take_rows
 from common.config import RopeParameters
 from common.errors import PortError
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 
-
-class Stored:
-    """One tensor of a checkpoint, as MAX hands it to an adapter."""
-
-    def __init__(self, name: str, array: Array) -> None:
-        self.name, self.array = name, array
-
-    def data(self) -> WeightData:
-        return WeightData.from_numpy(self.array, self.name)
-
-
-def convert(weight_map: WeightMap, tensors: dict[str, Array]) -> dict[str, Array]:
-    stored = {name: Stored(name, array) for name, array in tensors.items()}
-    adapted = weight_map.convert(stored, DType.float32)  # type: ignore[arg-type]
-    return {name: np.from_dlpack(data.data) for name, data in adapted.items()}
+DTYPES = {DType.float32: np.uint32, DType.bfloat16: np.uint16, DType.float8_e4m3fn: np.uint8}
+dtypes = st.sampled_from(list(DTYPES))
 
 
 def numbers(*shape: int) -> Array:
     return np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
 
 
-def parameters(shapes: dict[str, Iterable[int]]) -> dict[str, Weight]:
-    return {n: Weight(n, DType.float32, s, DeviceRef.CPU()) for n, s in shapes.items()}
+def stored(name: str, array: Array, dtype: DType = DType.float32) -> Tensor:
+    """A tensor of a checkpoint, given by its bits unless it is float32."""
+    buffer = Buffer.from_numpy(np.ascontiguousarray(array)).view(dtype)
+    return Tensor.of(name, WeightData(buffer, name, dtype, Shape(array.shape)))
 
 
-def data(name: str, *shape: int) -> WeightData:
-    return WeightData.from_numpy(np.zeros(shape, np.float32), name)
+def read(tensor: Tensor) -> Array:
+    """What a tensor reads as, checked against its description; bits unless it is float32."""
+    data = tensor.read()
+    assert tuple(int(dim) for dim in data.shape) == tensor.shape
+    assert data.dtype == tensor.dtype
+    view = DType.float32 if data.dtype == DType.float32 else DType.from_numpy(DTYPES[data.dtype])
+    return Buffer.from_dlpack(data.data).view(view).to_numpy()
+
+
+def convert(
+    tensors: dict[str, Array], *rules: Rule, dtype: DType = DType.float32
+) -> dict[str, Array]:
+    planned = WeightMap(*rules).plan(stored(name, a, dtype) for name, a in tensors.items())
+    return {name: read(tensor) for name, tensor in planned.produced.items()}
+
+
+def address(tensor: Tensor) -> int:
+    return Buffer.from_dlpack(tensor.read().data)._data_ptr()
 
 
 def test_rename_and_drop_match_whole_names() -> None:
-    rules = WeightMap(Drop(r"a\.bias", "a buffer"), Rename(r"a\.(.*)", r"b.\1"))
     tensors = {"a.bias": numbers(1), "a.c.bias": numbers(2), "xa.bias": numbers(3)}
-    assert sorted(convert(rules, tensors)) == ["b.c.bias", "xa.bias"]
+    rules = Drop(r"a\.bias", "a buffer"), Rename(r"a\.(.*)", r"b.\1")
+    assert sorted(convert(tensors, *rules)) == ["b.c.bias", "xa.bias"]
+
+
+def test_a_plan_says_what_it_drops_and_why() -> None:
+    planned = WeightMap(Drop("a", "a buffer"), Rename("a", "b")).plan([stored("a", numbers(1))])
+    (dropped,) = planned.dropped
+    assert (dropped.name, dropped.dropped) == ("a", "a buffer")
+    assert planned.produced == {}
 
 
 def test_two_tensors_of_one_name_stop_the_load() -> None:
     with pytest.raises(PortError, match="tensors a and b both become c"):
-        convert(WeightMap(Rename("[ab]", "c")), {"a": numbers(1), "b": numbers(1)})
+        convert({"a": numbers(1), "b": numbers(1)}, Rename("[ab]", "c"))
+
+
+def test_names_and_ties_copy_nothing() -> None:
+    tensor = stored("a", numbers(4, 2))
+    rules = Rename("a", "b"), Tie("b", "c"), SliceRows("c", 2), Cast(".*", DType.float32)
+    made = WeightMap(*rules).plan([tensor]).produced
+    assert made["b"].shape == (4, 2)
+    assert made["c"].shape == (2, 2)
+    assert address(made["b"]) == address(made["c"]) == address(tensor)
+
+
+def test_nothing_is_read_before_it_is_asked_for() -> None:
+    def explode() -> WeightData:
+        raise AssertionError("read too early")
+
+    unread = Tensor("a", (12, 4), DType.float32, explode, ("a",))
+    rules = (
+        Tie("a", "b"),
+        SplitGateUp("a", "a.{}"),
+        Transpose(
+            "b",
+        ),
+        Cast(".*", DType.bfloat16),
+    )
+    planned = WeightMap(*rules).plan([unread])
+    shapes = {name: tensor.shape for name, tensor in planned.produced.items()}
+    assert shapes == {"a.gate": (6, 4), "a.up": (6, 4), "b": (4, 12)}
+    with pytest.raises(AssertionError, match="read too early"):
+        planned.produced["b"].read()
 
 
 @pytest.mark.parametrize(("tied", "left"), [(True, []), (False, ["lm_head.weight"])])
@@ -83,18 +137,96 @@ def test_a_head_on_disk_is_used_unless_tied(tied: bool, left: list[str]) -> None
     config = SmolLM3Config.from_huggingface(
         AutoConfig.for_model("smollm3", tie_word_embeddings=tied)
     )
-    stored = {"lm_head.weight": Stored("lm_head.weight", numbers(2, 2))}
-    assert list(adapt(config, weight_map, stored, DType.float32)) == left  # type: ignore[arg-type]
+    checkpoint = [stored("lm_head.weight", numbers(2, 2))]
+    assert list(plan(config, weight_map, checkpoint, DType.float32).produced) == left
 
 
-@pytest.mark.parametrize("shape", [(24, 5), (24,)])
-def test_split_interleaved_qkv(shape: tuple[int, ...]) -> None:
-    fused = numbers(*shape)
-    rule = SplitInterleavedQKV(r"l\.qkv\.w", "l.{}.w", num_heads=2, head_dim=4)
-    parts = convert(WeightMap(rule), {"l.qkv.w": fused})
-    heads = fused.reshape(2, 3, 4, *shape[1:])
-    for i, name in enumerate("qkv"):
-        np.testing.assert_array_equal(parts[f"l.{name}.w"], heads[:, i].reshape(8, *shape[1:]))
+def test_cast_leaves_integers_alone() -> None:
+    packed = Tensor.of("p", WeightData.from_numpy(np.zeros(2, np.int32), "p"))
+    made = WeightMap(Cast(".*", DType.bfloat16)).plan([packed, stored("w", numbers(2))]).produced
+    assert made["p"].read().dtype == DType.int32
+    assert made["w"].read().dtype == DType.bfloat16
+
+
+heads = st.tuples(st.integers(1, 3), st.integers(1, 3), st.sampled_from([2, 4]), st.booleans())
+
+
+@given(heads, dtypes)
+def test_concatenated_qkv(sizes: tuple[int, int, int, bool], dtype: DType) -> None:
+    kv, group, dim, bias = sizes
+    rows = (kv * group + 2 * kv) * dim
+    fused = np.arange(rows * (1 if bias else 3)).astype(DTYPES[dtype])
+    fused = fused if bias else fused.reshape(rows, 3)
+    rule = SplitQKV("w", "{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
+    made = convert(
+        {"w": fused if dtype != DType.float32 else fused.view(np.float32)}, rule, dtype=dtype
+    )
+    back = np.concatenate([made[part] for part in "qkv"])
+    assert back.view(DTYPES[dtype]).tolist() == fused.tolist()
+    assert len(made["k"]) == len(made["v"]) == kv * dim
+
+
+@given(heads)
+def test_grouped_qkv_is_falcons(sizes: tuple[int, int, int, bool]) -> None:
+    kv, group, dim, bias = sizes
+    fused = numbers(kv * (group + 2) * dim, *([] if bias else [3]))
+    rule = SplitGroupedQKV("w", "{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
+    made = convert({"w": fused}, rule)
+    groups = fused.reshape(kv, group + 2, dim, -1)
+    for part, expected in (
+        ("q", groups[:, :-2]),
+        ("k", groups[:, -2]),
+        ("v", groups[:, -1]),
+    ):
+        np.testing.assert_array_equal(made[part].reshape(-1), expected.reshape(-1))
+
+
+def test_a_split_of_other_sizes_is_refused() -> None:
+    rule = SplitQKV("w", "{}", num_heads=2, num_kv_heads=1, head_dim=4)
+    with pytest.raises(PortError, match="tensor w has 15 rows; SplitQKV expects 16"):
+        convert({"w": numbers(15, 2)}, rule)
+    with pytest.raises(PortError, match="tensor w has 15 rows; SplitGateUp expects 14"):
+        convert({"w": numbers(15, 2)}, SplitGateUp("w", "{}"))
+
+
+@given(st.integers(1, 4), st.integers(1, 4), dtypes)
+def test_transpose_is_its_own_inverse(n: int, m: int, dtype: DType) -> None:
+    array = np.arange(n * m).astype(DTYPES[dtype]).reshape(n, m)
+    bits = array.view(np.float32) if dtype == DType.float32 else array
+    once = convert({"w": bits}, Transpose("w"), dtype=dtype)["w"]
+    assert once.view(DTYPES[dtype]).tolist() == array.T.tolist()
+    twice = convert({"w": bits}, Transpose("w"), Transpose("w"), dtype=dtype)["w"]
+    assert twice.view(DTYPES[dtype]).tolist() == array.tolist()
+
+
+@given(st.integers(1, 12), st.integers(1, 3))
+def test_stack_and_unstack_are_inverse(count: int, rows: int) -> None:
+    experts = {f"l.e.{i}.w": numbers(rows, 2) + i for i in range(count)}
+    stacked = convert(experts, Stack(r"l\.e\.(?P<i>\d+)\.w", "l.e.w"))
+    np.testing.assert_array_equal(stacked["l.e.w"], np.stack(list(experts.values())))
+    back = convert(stacked, Unstack(r"l\.e\.w", "l.e.{}.w"))
+    assert back.keys() == experts.keys()
+    for name, expert in experts.items():
+        np.testing.assert_array_equal(back[name], expert)
+
+
+def test_a_stack_with_a_gap_or_an_odd_member_is_refused() -> None:
+    rule = Stack(r"e\.(?P<i>\d+)\.w", "w")
+    with pytest.raises(PortError, match=r"number 1 is not in the checkpoint \(number 2: e.2.w\)"):
+        convert({"e.0.w": numbers(2), "e.2.w": numbers(2)}, rule)
+    with pytest.raises(PortError, match=r"tensor e.1.w is .*float32 \[3\]; e.0.w, stacked with it"):
+        convert({"e.0.w": numbers(2), "e.1.w": numbers(3)}, rule)
+
+
+def test_reshape_and_slice() -> None:
+    assert (
+        convert({"w": numbers(2, 6)}, Reshape("w", (3, 4)))["w"].tolist() == numbers(3, 4).tolist()
+    )
+    with pytest.raises(PortError, match=re.escape("tensor w has shape [2, 6]; it cannot be [5]")):
+        convert({"w": numbers(2, 6)}, Reshape("w", (5,)))
+    assert convert({"w": numbers(5, 2)}, SliceRows("w", 3))["w"].tolist() == numbers(3, 2).tolist()
+    with pytest.raises(PortError, match="tensor w has 2 rows; 3 are needed"):
+        convert({"w": numbers(2, 6)}, SliceRows("w", 3))
 
 
 def rotate(x: Array, pairs: list[tuple[int, int]], angles: Array) -> Array:
@@ -107,12 +239,13 @@ def rotate(x: Array, pairs: list[tuple[int, int]], angles: Array) -> Array:
 
 @given(
     interleaved=st.booleans(),
+    flipped=st.booleans(),
     factor=st.sampled_from([0.25, 0.5, 1.0]),
     head_dim=st.sampled_from([16, 32]),
     seed=st.integers(0, 1000),
 )
 def test_canonical_rope_keeps_every_dot_product(
-    interleaved: bool, factor: float, head_dim: int, seed: int
+    interleaved: bool, flipped: bool, factor: float, head_dim: int, seed: int
 ) -> None:
     rope = RopeParameters.read(
         {"rope_theta": 777.0, "partial_rotary_factor": factor},
@@ -121,81 +254,77 @@ def test_canonical_rope_keeps_every_dot_product(
     )
     rng = np.random.default_rng(seed)
     q, k = rng.standard_normal((2, head_dim)).astype(np.float32)
-    order = CanonicalRope(rope, interleaved=interleaved).order()
+    order = CanonicalRope(rope=rope, interleaved=interleaved, flipped=flipped).order()
     assert sorted(order) == list(range(head_dim))
-    rotary, half = rope.rotary_dim, head_dim // 2
-    theirs = (
-        [(2 * i, 2 * i + 1) for i in range(rotary // 2)]
-        if interleaved
-        else [(i, i + rotary // 2) for i in range(rotary // 2)]
-    )
+    rotating, half = rope.rotary_dim // 2, head_dim // 2
+    theirs = [(2 * i, 2 * i + 1) if interleaved else (i, i + rotating) for i in range(rotating)]
     ours = [(i, i + half) for i in range(half)]
     frequencies, _ = rope.frequencies()
     m, n = rng.integers(0, 64, 2)
-    expected = (
-        rotate(q, theirs, m * frequencies) @ rotate(k, theirs, n * frequencies)
-        if (factor == 1.0)
-        else rotate(q, theirs, m * frequencies[: rotary // 2])
-        @ rotate(k, theirs, n * frequencies[: rotary // 2])
-    )
+    angles = frequencies[:rotating] * (-1 if flipped else 1)
+    expected = rotate(q, theirs, m * angles) @ rotate(k, theirs, n * angles)
     found = rotate(q[order], ours, m * frequencies) @ rotate(k[order], ours, n * frequencies)
     assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_canonical_rope_permutes_each_head_of_q_and_k_only() -> None:
     rope = RopeParameters.read({"rope_theta": 1e4}, head_dim=4, max_position_embeddings=8)
+    rule = CanonicalRope(rope=rope, interleaved=True)
     prefix = "layers.0.self_attn."
-    tensors = {f"{prefix}{p}_proj.bias": numbers(8) for p in "qkvo"}
-    found = convert(WeightMap(CanonicalRope(rope, interleaved=True)), tensors)
+    tensors = {f"{prefix}{part}_proj.bias": numbers(8) for part in "qkvo"}
+    found = convert({**tensors, f"{prefix}q_norm.weight": numbers(4)}, rule)
     for part in "qk":
         assert found[f"{prefix}{part}_proj.bias"].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
     for part in "vo":
         assert found[f"{prefix}{part}_proj.bias"].tolist() == list(range(8))
+    assert found[f"{prefix}q_norm.weight"].tolist() == [0, 2, 1, 3]
+    with pytest.raises(PortError, match="has 6 rows, which are not whole heads of 4"):
+        convert({f"{prefix}q_proj.bias": numbers(6)}, rule)
 
 
-def test_rows_of_bfloat16_move_unchanged() -> None:
-    bits = np.arange(6, dtype=np.uint16).reshape(3, 2)
-    buffer = Buffer.from_numpy(bits).view(DType.bfloat16)
-    taken = take_rows(
-        WeightData(buffer, "w", DType.bfloat16, data("w", 3, 2).shape), np.array([2, 0])
-    )
-    assert taken.dtype == DType.bfloat16
-    moved = Buffer.from_dlpack(taken.data).view(DType.uint16).to_numpy()
-    assert moved.tolist() == [[4, 5], [0, 1]]
+def parameters(shapes: dict[str, Iterable[int]]) -> dict[str, Weight]:
+    return {n: Weight(n, DType.float32, s, DeviceRef.CPU()) for n, s in shapes.items()}
+
+
+def weights(tensors: dict[str, tuple[str, Array]]) -> dict[str, Tensor]:
+    return {
+        name: Tensor.of(name, WeightData.from_numpy(array, origin))
+        for name, (origin, array) in tensors.items()
+    }
 
 
 def test_audit_accepts_a_perfect_fit() -> None:
-    audit({"w": data("m.w", 2, 3)}, parameters({"w": (2, 3)}))
+    audit(weights({"w": ("m.w", numbers(2, 3))}), parameters({"w": (2, 3)}))
 
 
 @pytest.mark.parametrize(
-    ("adapted", "shapes", "message"),
+    ("made", "shapes", "message"),
     [
         (
-            {"w": data("m.w", 2), "up.weight": data("m.up.weight", 2)},
+            {"w": ("m.w", numbers(2)), "up.weight": ("m.up.weight", numbers(2))},
             {"w": (2,)},
             r"^checkpoint tensor m.up.weight \(as up.weight\) is not a parameter of the graph$",
         ),
         (
-            {"up.weigth": data("m.up.weigth", 2)},
+            {"up.weigth": ("m.up.weigth", numbers(2))},
             {"up.weight": (2,)},
-            r"m.up.weigth .* is not a parameter of the graph \(nearest: up.weight\) \(and 1 more\)",
+            r"m.up.weigth .* of the graph \(nearest: up.weight\) \(and 1 more\)$",
         ),
         ({}, {"w": (2,)}, "^the checkpoint has no tensor for parameter w$"),
         (
-            {"w": data("m.w", 3, 2)},
+            {"w": ("m.w", numbers(3, 2))},
             {"w": (2, 3)},
             r"^checkpoint tensor m.w has shape \[3, 2\] as w; the graph expects \[2, 3\]$",
         ),
         (
-            {"w": WeightData.from_numpy(np.zeros(2, np.int32), "m.w")},
+            {"w": ("m.w", np.zeros(2, np.int32))},
             {"w": (2,)},
             "^checkpoint tensor m.w is .*int32 as w; the graph expects .*float32$",
         ),
     ],
 )
 def test_audit_names_the_misfit(
-    adapted: dict[str, WeightData], shapes: dict[str, Iterable[int]], message: str
+    made: dict[str, tuple[str, Array]], shapes: dict[str, Iterable[int]], message: str
 ) -> None:
     with pytest.raises(PortError, match=message):
-        audit(adapted, parameters(shapes))
+        audit(weights(made), parameters(shapes))

@@ -176,7 +176,7 @@ def test_max_serve_itself_says_it_in_one_line(case: str, checkpoint: Path) -> No
 
 
 def test_a_good_checkpoint_passes(checkpoint: Path) -> None:
-    from tools.serving import preflight
+    from tools.checkpoint import preflight
 
     assert preflight(checkpoint) == []
     edit_config(novelty=3)(checkpoint)

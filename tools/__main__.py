@@ -23,6 +23,7 @@ from .demo import demo
 from .list import list_ports
 from .serve import serve
 from .verify import verify
+from .weights import weights
 
 app = typer.Typer(
     help="Ports of Hugging Face architectures to Modular MAX.",
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("list")(list_ports)
 app.command("verify")(verify)
 app.command("demo")(demo)
+app.command("weights")(weights)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 

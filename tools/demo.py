@@ -35,7 +35,8 @@ def demo(
 
     Example: ./ports demo cohere2 --keep
     """
-    from .serving import Server, command, free_port, preflight
+    from .checkpoint import preflight
+    from .serving import Server, command, free_port
 
     declared = load_port(slug)
     tcp_port = free_port(port)

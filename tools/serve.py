@@ -32,7 +32,8 @@ def serve(
 
     Example: ./ports serve ~/checkpoints/SmolLM3-3B --max-length 4096
     """
-    from .serving import command, free_port, preflight
+    from .checkpoint import preflight
+    from .serving import command, free_port
 
     free_port(port)
     console = Console(stderr=True)

@@ -4,12 +4,10 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""Checks a checkpoint without compiling, and runs ``max serve`` on it."""
+"""Runs ``max serve`` on a checkpoint, and knows where it is."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import re
 import shlex
@@ -23,10 +21,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from common.errors import PortError, nearest
-from common.testing.declare import load_port
+from common.errors import PortError
 
 #: What a line of the server's log says about where it is, and how to put it.
 STAGES = (
@@ -39,107 +35,6 @@ STAGES = (
     ("compiling, and initializing sampler", "compiling the sampler"),
     ("Model worker ready", "starting the API"),
 )
-
-
-def _config(directory: Path) -> dict[str, Any]:
-    if not directory.exists():
-        raise PortError(f"{directory} does not exist; give the directory of a checkpoint")
-    file = directory / "config.json"
-    if not file.is_file():
-        raise PortError(f"{directory} has no config.json; give the directory of a checkpoint")
-    try:
-        config = json.loads(file.read_text())
-    except ValueError as error:
-        raise PortError(f"{file} is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise PortError(f"{file} is not a JSON object")
-    return config
-
-
-def _port_class(config: dict[str, Any]) -> str:
-    from architectures import ARCHITECTURES
-
-    name = (config.get("architectures") or ["none"])[0]
-    if name in ARCHITECTURES.classes:
-        return name
-    from max.pipelines.lib.registry import PIPELINE_REGISTRY
-
-    if PIPELINE_REGISTRY._arch_lookup.resolve(name):
-        raise PortError(f"MAX serves {name} itself: run `max serve` without these ports")
-    remote = (
-        "; its code comes with the checkpoint (auto_map), and there is no reference to prove a"
-        " port against"
-        if config.get("auto_map")
-        else ""
-    )
-    raise PortError(f"no port for {name}{remote or nearest(name, ARCHITECTURES.classes)}")
-
-
-def _weight_files(directory: Path) -> list[Path]:
-    from safetensors import SafetensorError, safe_open
-
-    index = directory / "model.safetensors.index.json"
-    if index.is_file():
-        names = set(json.loads(index.read_text())["weight_map"].values())
-        files = [directory / name for name in sorted(names)]
-    else:
-        files = sorted(directory.glob("*.safetensors"))
-    if not files:
-        raise PortError(f"{directory} has no *.safetensors; MAX loads no other format here")
-    for file in files:
-        if not file.is_file():
-            raise PortError(f"{file} is missing, but {index.name} names it")
-        try:
-            with safe_open(file, "numpy"):
-                pass
-        except SafetensorError as error:
-            raise PortError(
-                f"{file} is not a whole safetensors file ({error}); download it again"
-            ) from None
-    return files
-
-
-def preflight(directory: Path) -> list[str]:
-    """Checks everything about a checkpoint that needs no compile. Runs no code of it.
-
-    Args:
-        directory: The checkpoint.
-
-    Returns:
-        Warnings.
-
-    Raises:
-        PortError: For the first thing that would keep the checkpoint from being served.
-    """
-    raw = _config(directory)
-    class_name = _port_class(raw)
-    files = _weight_files(directory)
-
-    from max.graph.weights import WeightsFormat, load_weights
-    from transformers import AutoConfig
-
-    from architectures import ARCHITECTURES
-    from common.adapters import adapt, audit
-
-    architecture = load_port(ARCHITECTURES.classes[class_name]).architecture()
-    try:
-        huggingface_config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
-    except (KeyError, TypeError, ValueError) as error:
-        # transformers checks some keys itself, in words of its own.
-        raise PortError(f"transformers refuses {directory / 'config.json'}: {error}") from None
-    config = architecture.config.from_huggingface(huggingface_config)
-    weights = dict(load_weights(files).items())
-    dtype = next(iter(weights.values())).data().dtype
-    config = dataclasses.replace(config, dtype=dtype)
-    weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
-    audit(
-        adapt(config, weight_map, weights, dtype),
-        architecture.pipeline_model.decoder_cls(config).raw_state_dict(),
-    )
-    return [
-        f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
-        for key in architecture.config.unaccounted(huggingface_config, raw)
-    ]
 
 
 def free_port(wanted: int | None = None) -> int:

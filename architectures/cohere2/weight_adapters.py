@@ -15,7 +15,7 @@ def weight_map(config: Cohere2Config) -> WeightMap:
     """The checkpoint's differences from the graph."""
     return WeightMap(
         Rename(r"model\.(.*)", r"\1"),
-        CanonicalRope(config.rope, interleaved=True),
+        CanonicalRope(rope=config.rope, interleaved=True),
     )
 
 

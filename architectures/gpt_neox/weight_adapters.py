@@ -6,7 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """GPT-NeoX's weights: other names, a fused head-interleaved QKV, partial RoPE rows."""
 
-from common.adapters import Adapter, CanonicalRope, Drop, Rename, SplitInterleavedQKV, WeightMap
+from common.adapters import Adapter, CanonicalRope, Drop, Rename, SplitGroupedQKV, WeightMap
 
 from .model_config import GPTNeoXConfig
 
@@ -25,13 +25,14 @@ def weight_map(config: GPTNeoXConfig) -> WeightMap:
         Rename(r"(layers\.\d+\.mlp)\.dense_h_to_4h\.(.*)", r"\1.up_proj.\2"),
         Rename(r"(layers\.\d+\.mlp)\.dense_4h_to_h\.(.*)", r"\1.down_proj.\2"),
         Rename(r"(layers\.\d+)\.attention\.dense\.(.*)", r"\1.self_attn.o_proj.\2"),
-        SplitInterleavedQKV(
+        SplitGroupedQKV(
             r"(layers\.\d+)\.attention\.query_key_value\.(.*)",
             r"\1.self_attn.{}_proj.\2",
-            config.num_attention_heads,
-            config.head_dim,
+            num_heads=config.num_attention_heads,
+            num_kv_heads=config.num_attention_heads,
+            head_dim=config.head_dim,
         ),
-        CanonicalRope(config.rope),
+        CanonicalRope(rope=config.rope),
     )
 
 

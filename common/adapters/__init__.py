@@ -7,17 +7,46 @@
 """Checkpoint tensors to graph weights: rules, the map that applies them, and the audit."""
 
 from .audit import audit
-from .rules import CanonicalRope, Drop, Rename, Rule, SplitInterleavedQKV
-from .weight_map import Adapter, WeightMap, adapt
+from .headers import read_headers
+from .rules import (
+    CanonicalRope,
+    Cast,
+    Drop,
+    Rename,
+    Reshape,
+    Rule,
+    SliceRows,
+    SplitGateUp,
+    SplitGroupedQKV,
+    SplitQKV,
+    Stack,
+    Tie,
+    Transpose,
+    Unstack,
+)
+from .tensor import Tensor
+from .weight_map import Adapter, Plan, WeightMap, plan
 
 __all__ = [
     "Adapter",
     "CanonicalRope",
+    "Cast",
     "Drop",
+    "Plan",
     "Rename",
+    "Reshape",
     "Rule",
-    "SplitInterleavedQKV",
+    "SliceRows",
+    "SplitGateUp",
+    "SplitGroupedQKV",
+    "SplitQKV",
+    "Stack",
+    "Tensor",
+    "Tie",
+    "Transpose",
+    "Unstack",
     "WeightMap",
-    "adapt",
     "audit",
+    "plan",
+    "read_headers",
 ]

@@ -4,50 +4,56 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""Compares adapted weights with a graph's parameters, in both directions, at every load."""
+"""Compares planned weights with a graph's parameters, in both directions, at every load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from max.graph import Weight
-from max.graph.weights import WeightData
 
 from common.errors import PortError, nearest
 
+from .tensor import Tensor
 
-def audit(adapted: Mapping[str, WeightData], parameters: Mapping[str, Weight]) -> None:
-    """Checks that every parameter gets one tensor of its shape and dtype, and none is left over.
+
+def audit(weights: Mapping[str, Tensor], parameters: Mapping[str, Weight]) -> None:
+    """Checks that every parameter gets one weight of its shape and dtype, and none is left over.
 
     Args:
-        adapted: What a weight map produced.
+        weights: What a weight map made, by the graph's names.
         parameters: The graph's ``raw_state_dict()``.
 
     Raises:
-        PortError: Naming the first tensor that does not fit, how many more, and near names.
+        PortError: Naming the first misfit with near names, and how many more there are.
     """
-    problems = [
-        f"checkpoint tensor {data.name} (as {name}) is not a parameter of the graph"
-        + nearest(name, parameters)
-        for name, data in adapted.items()
-        if name not in parameters
-    ]
-    for name, weight in parameters.items():
-        data = adapted.get(name)
-        if data is None:
-            problems.append(
-                f"the checkpoint has no tensor for parameter {name}" + nearest(name, adapted)
-            )
-        elif tuple(data.shape) != tuple(weight.shape):
-            problems.append(
-                f"checkpoint tensor {data.name} has shape {list(map(int, data.shape))} as {name};"
-                f" the graph expects {list(map(int, weight.shape))}"
-            )
-        elif data.dtype != weight.dtype:
-            problems.append(
-                f"checkpoint tensor {data.name} is {data.dtype} as {name};"
-                f" the graph expects {weight.dtype}"
-            )
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise PortError(problems[0] + more)
+
+    def origin(name: str) -> str:
+        return f"checkpoint tensor {', '.join(weights[name].origin)}"
+
+    unknown = [name for name in weights if name not in parameters]
+    missing = [name for name in parameters if name not in weights]
+    shapes = {name: [int(dim) for dim in p.shape] for name, p in parameters.items()}
+    common = weights.keys() & parameters.keys()
+    misshapen = sorted(name for name in common if list(weights[name].shape) != shapes[name])
+    mistyped = sorted(name for name in common if weights[name].dtype != parameters[name].dtype)
+    # Near names are looked for once: among thousands of names that takes longer than the rest.
+    if unknown:
+        name = unknown[0]
+        said = f"{origin(name)} (as {name}) is not a parameter of the graph"
+        said += nearest(name, parameters)
+    elif missing:
+        name = missing[0]
+        said = f"the checkpoint has no tensor for parameter {name}{nearest(name, weights)}"
+    elif misshapen:
+        name = misshapen[0]
+        said = f"{origin(name)} has shape {list(weights[name].shape)} as {name}"
+        said += f"; the graph expects {shapes[name]}"
+    elif mistyped:
+        name = mistyped[0]
+        said = f"{origin(name)} is {weights[name].dtype} as {name}"
+        said += f"; the graph expects {parameters[name].dtype}"
+    else:
+        return
+    more = len(unknown) + len(missing) + len({*misshapen, *mistyped}) - 1
+    raise PortError(said + (f" (and {more} more)" if more else ""))

@@ -4,138 +4,319 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""The rules of a weight map: each takes one named tensor and yields what becomes of it.
+"""The rules of a weight map: small values that say what becomes of the tensors they match.
 
 Rules match whole names, never substrings: ``attention.bias`` (a mask buffer) is also part of
-``attention.dense.bias``.
+``attention.dense.bias``. They work on descriptions and read nothing; what they change is
+read later, one tensor at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from max.driver import Buffer
 from max.dtype import DType
-from max.graph.weights import WeightData
 
 from common.config import RopeParameters
+from common.errors import PortError
 
-Named = tuple[str, WeightData]
+from .tensor import Tensor, bits, of_bits
 
-_BITS = {1: DType.uint8, 2: DType.uint16, 4: DType.uint32, 8: DType.uint64}
+Rows = slice | npt.NDArray[np.int64]
 
 
 class Rule(Protocol):
-    """Turns one tensor into none, one or several, each with its new name."""
+    """Takes all tensors, and returns what they become."""
 
-    def __call__(self, name: str, data: WeightData) -> Iterator[Named]: ...
-
-
-def take_rows(data: WeightData, rows: npt.NDArray[np.int64]) -> WeightData:
-    """Returns the given rows of a tensor, in that order, whatever its dtype.
-
-    Rows move as bits of the same width, since numpy has no bfloat16 or float8.
-
-    Args:
-        data: A tensor ``[n, ...]``.
-        rows: Row numbers ``[m]``.
-    """
-    bits = Buffer.from_dlpack(data.data).view(_BITS[data.dtype.size_in_bytes]).to_numpy()
-    taken = Buffer.from_numpy(np.ascontiguousarray(bits[rows])).view(data.dtype)
-    return WeightData(taken, data.name, data.dtype, type(data.shape)(taken.shape))
+    def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]: ...
 
 
 @dataclass(frozen=True)
-class Rename:
-    """Names a tensor whose whole name matches ``pattern`` as ``to``, with ``\\1`` for captures."""
+class Matching(ABC):
+    """A rule for each tensor whose whole name matches ``pattern``; the others pass."""
 
     pattern: str
+
+    def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the tensors with each match replaced by what :meth:`take` makes of it."""
+        regex = re.compile(self.pattern)
+        made: list[Tensor] = []
+        for tensor in tensors:
+            match = None if tensor.dropped else regex.fullmatch(tensor.name)
+            made += self.take(tensor, match) if match else [tensor]
+        return made
+
+    @abstractmethod
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        """Returns what becomes of a matching tensor."""
+
+    @property
+    def step(self) -> str:
+        """The rule's name, for reports."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True)
+class Rename(Matching):
+    """Names it ``to``, with ``\\1`` for captures. Copies nothing."""
+
     to: str
 
-    def __call__(self, name: str, data: WeightData) -> Iterator[Named]:
-        match = re.fullmatch(self.pattern, name)
-        yield (match.expand(self.to) if match else name, data)
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        return [tensor.renamed(match.expand(self.to), self.step)]
 
 
 @dataclass(frozen=True)
-class Drop:
-    """Leaves out a tensor whose whole name matches ``pattern``, for a ``reason``."""
+class Tie(Rename):
+    """Gives it a second name, ``to``. Copies nothing."""
 
-    pattern: str
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        return [tensor, *super().take(tensor, match)]
+
+
+@dataclass(frozen=True)
+class Drop(Matching):
+    """Leaves it out, for a ``reason``."""
+
     reason: str
 
-    def __call__(self, name: str, data: WeightData) -> Iterator[Named]:
-        if not re.fullmatch(self.pattern, name):
-            yield name, data
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        return [tensor.left_out(self.reason)]
 
 
 @dataclass(frozen=True)
-class SplitInterleavedQKV:
-    """Splits a fused projection whose rows are ``[q_h | k_h | v_h]`` head after head.
+class Cast(Matching):
+    """Casts floating-point tensors to ``dtype``; others, such as packed integers, keep theirs."""
 
-    Layout of GPT-NeoX (transformers/models/gpt_neox/modeling_gpt_neox.py:214-215).
+    dtype: DType
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        if tensor.dtype == self.dtype or not tensor.dtype.is_float():
+            return [tensor]
+        return [tensor.cast(self.dtype, self.step)]
+
+
+def _count(rows: Rows) -> int:
+    return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
+
+
+def _take_rows(tensor: Tensor, rows: Rows, step: str, name: str = "") -> Tensor:
+    return tensor.moved((_count(rows), *tensor.shape[1:]), lambda a: a[rows], step, name)
+
+
+@dataclass(frozen=True)
+class Split(Matching):
+    """Splits it by rows into the named parts of ``to``, such as ``{}_proj`` for q, k and v."""
+
+    to: str
+
+    @abstractmethod
+    def parts(self, rows: int) -> dict[str, Rows]:
+        """Returns which of the rows belong to each part."""
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterator[Tensor]:
+        parts = self.parts(tensor.shape[0])
+        taken = sum(map(_count, parts.values()))
+        if taken != tensor.shape[0]:
+            raise PortError(
+                f"checkpoint tensor {tensor.name} has {tensor.shape[0]} rows;"
+                f" {self.step} expects {taken}"
+            )
+        for part, rows in parts.items():
+            yield _take_rows(tensor, rows, self.step, match.expand(self.to.format(part)))
+
+
+@dataclass(frozen=True)
+class SplitGateUp(Split):
+    """Splits ``gate | up`` in halves."""
+
+    def parts(self, rows: int) -> dict[str, Rows]:
+        return {"gate": slice(0, rows // 2), "up": slice(rows // 2, rows // 2 * 2)}
+
+
+@dataclass(frozen=True)
+class SplitQKV(Split):
+    """Splits ``q | k | v``; with one key-value head it is the multi-query layout.
 
     Attributes:
-        pattern: The fused tensor's whole name; its captures are available to ``to``.
-        to: The name of a part, with ``{}`` for ``q``, ``k`` and ``v``.
-        num_heads: Attention heads.
-        head_dim: Columns of a head.
+        num_heads: Query heads.
+        num_kv_heads: Key-value heads.
+        head_dim: Rows of a head.
+    """
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+
+    def parts(self, rows: int) -> dict[str, Rows]:
+        q, kv = self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
+        return {"q": slice(0, q), "k": slice(q, q + kv), "v": slice(q + kv, q + 2 * kv)}
+
+
+@dataclass(frozen=True)
+class SplitGroupedQKV(SplitQKV):
+    """Splits groups of ``q heads of the group | k | v``, one for each key-value head.
+
+    Layout of Falcon (transformers/models/falcon/modeling_falcon.py, ``_split_heads``), and with a
+    query head a group of GPT-NeoX (gpt_neox/modeling_gpt_neox.py:214-215).
+    """
+
+    def parts(self, rows: int) -> dict[str, Rows]:
+        group = self.num_heads // self.num_kv_heads
+        rows_of = np.arange(self.num_kv_heads * (group + 2) * self.head_dim)
+        heads = rows_of.reshape(self.num_kv_heads, group + 2, self.head_dim)
+        return {
+            "q": heads[:, :group].reshape(-1),
+            "k": heads[:, group].reshape(-1),
+            "v": heads[:, group + 1].reshape(-1),
+        }
+
+
+@dataclass(frozen=True)
+class Transpose(Matching):
+    """Swaps its last two dimensions, as Conv1D of GPT-2 stores them."""
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        shape = (*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2])
+        return [tensor.moved(shape, lambda a: a.swapaxes(-1, -2), self.step)]
+
+
+@dataclass(frozen=True)
+class Reshape(Matching):
+    """Gives it ``shape``; the elements keep their order."""
+
+    shape: tuple[int, ...]
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        if np.prod(self.shape) != np.prod(tensor.shape):
+            raise PortError(
+                f"checkpoint tensor {tensor.name} has shape {list(tensor.shape)};"
+                f" it cannot be {list(self.shape)}"
+            )
+        return [tensor.moved(self.shape, lambda a: a.reshape(self.shape), self.step)]
+
+
+@dataclass(frozen=True)
+class SliceRows(Matching):
+    """Keeps its first ``rows`` rows, such as those of a padded vocabulary. Copies nothing."""
+
+    rows: int
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        if tensor.shape[0] < self.rows:
+            raise PortError(
+                f"checkpoint tensor {tensor.name} has {tensor.shape[0]} rows;"
+                f" {self.rows} are needed"
+            )
+        return [_take_rows(tensor, slice(0, self.rows), self.step)]
+
+
+@dataclass(frozen=True)
+class Unstack(Matching):
+    """Splits ``[n, ...]`` into n tensors named ``to``, with ``{}`` for the number."""
+
+    to: str
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterator[Tensor]:
+        for i in range(tensor.shape[0]):
+            name = match.expand(self.to.format(i))
+            yield tensor.moved(tensor.shape[1:], lambda a, i=i: a[i], self.step, name)  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Stacks the tensors that ``pattern`` numbers in its group ``i`` into one, named ``to``.
+
+    Attributes:
+        pattern: A whole name, with the number as ``(?P<i>\\d+)``.
+        to: The name of the stack, with ``\\1`` for captures before the number.
     """
 
     pattern: str
     to: str
-    num_heads: int
-    head_dim: int
 
-    def __call__(self, name: str, data: WeightData) -> Iterator[Named]:
-        match = re.fullmatch(self.pattern, name)
-        if not match:
-            yield name, data
-            return
-        rows = np.arange(self.num_heads * 3 * self.head_dim)
-        parts = rows.reshape(self.num_heads, 3, self.head_dim)
-        for index, part in enumerate("qkv"):
-            yield match.expand(self.to.format(part)), take_rows(data, parts[:, index].reshape(-1))
+    def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the tensors with each numbered family replaced by its stack."""
+        regex = re.compile(self.pattern)
+        passed: list[Tensor] = []
+        families: dict[str, dict[int, Tensor]] = defaultdict(dict)
+        for tensor in tensors:
+            match = None if tensor.dropped else regex.fullmatch(tensor.name)
+            if match:
+                families[match.expand(self.to)][int(match["i"])] = tensor
+            else:
+                passed.append(tensor)
+        return passed + [self._stack(name, family) for name, family in families.items()]
+
+    def _stack(self, name: str, family: dict[int, Tensor]) -> Tensor:
+        missing = set(range(max(family) + 1)) - set(family)
+        if missing:
+            raise PortError(
+                f"{name} is stacked from {len(family)} tensors, but number {min(missing)} is not"
+                f" in the checkpoint (number {max(family)}: {family[max(family)].name})"
+            )
+        members = [family[i] for i in range(len(family))]
+        first = members[0]
+        for member in members:
+            if (member.shape, member.dtype) != (first.shape, first.dtype):
+                raise PortError(
+                    f"checkpoint tensor {member.name} is {member.dtype} {list(member.shape)};"
+                    f" {first.name}, stacked with it, is {first.dtype} {list(first.shape)}"
+                )
+        return Tensor(
+            name,
+            (len(members), *first.shape),
+            first.dtype,
+            lambda: of_bits(np.stack([bits(m.read()) for m in members]), first.dtype, name),
+            tuple(origin for member in members for origin in member.origin),
+            (*first.steps, "Stack"),
+        )
 
 
-@dataclass(frozen=True)
-class CanonicalRope:
-    """Reorders the rows of q_proj and k_proj so that one split-half rotation serves.
+@dataclass(frozen=True, kw_only=True)
+class CanonicalRope(Matching):
+    """Reorders the rows of q and k so that one split-half rotation serves.
 
     The kernel rotates column j of a head with column j + head_dim / 2. A checkpoint that pairs
-    2j with 2j + 1 (interleaved), or that rotates only its leading columns (partial), is the same
-    function once its rows are permuted within each head and the pass-through pairs have
-    frequency 0 (:meth:`common.config.RopeParameters.frequencies`): q and k move alike, so every
-    dot product stays what it was.
+    2j with 2j + 1 (interleaved), that rotates only its leading columns (partial), or that rotates
+    the other way (flipped) is the same function once its rows are permuted within each head and
+    the pass-through pairs have frequency 0 (:meth:`common.config.RopeParameters.frequencies`): q
+    and k move alike, so every dot product stays what it was. Norms over a head move with them.
 
     Attributes:
         rope: The rotation; says how many columns of a head rotate.
         interleaved: Whether the checkpoint pairs neighbouring columns.
-        pattern: Whole names of the tensors that produce q and k.
+        flipped: Whether it rotates by the negated angle, as NanoChat's rotate_half does.
     """
 
     rope: RopeParameters
     interleaved: bool = False
-    pattern: str = r"layers\.\d+\.self_attn\.[qk]_proj\.(weight|bias)"
+    flipped: bool = False
+    pattern: str = r"layers\.\d+\.self_attn\.([qk]_proj\.(weight|bias)|[qk]_norm\.weight)"
 
     def order(self) -> npt.NDArray[np.int64]:
         """Returns ``[head_dim]``: the checkpoint's column for each column of the kernel."""
-        half, rotary = self.rope.head_dim // 2, self.rope.rotary_dim
+        rotary = self.rope.rotary_dim
         columns = np.arange(rotary)
         pairs = columns.reshape(-1, 2).T if self.interleaved else columns.reshape(2, -1)
+        # Rotating (a, b) by -t is rotating (b, a) by t.
+        pairs = pairs[::-1] if self.flipped else pairs
         rest = np.arange(rotary, self.rope.head_dim).reshape(2, -1)
-        order = np.concatenate([pairs, rest], axis=1)
-        assert order.shape == (2, half)
-        return order.reshape(-1)
+        return np.concatenate([pairs, rest], axis=1).reshape(-1)
 
-    def __call__(self, name: str, data: WeightData) -> Iterator[Named]:
-        if re.fullmatch(self.pattern, name):
-            heads = int(data.shape[0]) // self.rope.head_dim
-            starts = np.arange(heads)[:, None] * self.rope.head_dim
-            data = take_rows(data, (starts + self.order()).reshape(-1))
-        yield name, data
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        heads, over = divmod(tensor.shape[0], self.rope.head_dim)
+        if over:
+            raise PortError(
+                f"checkpoint tensor {tensor.name} has {tensor.shape[0]} rows, which are not"
+                f" whole heads of {self.rope.head_dim}"
+            )
+        starts = np.arange(heads)[:, None] * self.rope.head_dim
+        return [_take_rows(tensor, (starts + self.order()).reshape(-1), self.step)]

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -20,9 +20,23 @@ from max.pipelines.modeling.config_enums import supported_encoding_dtype
 from common.config import DecoderConfig
 from common.errors import PortError
 
-from .rules import Drop, Named, Rule
+from .rules import Cast, Drop, Rule
+from .tensor import Tensor
 
 ConfigT = TypeVar("ConfigT", bound=DecoderConfig)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of a checkpoint, before anything is read.
+
+    Attributes:
+        produced: The graph's weights by name.
+        dropped: What is left out, each with its reason.
+    """
+
+    produced: dict[str, Tensor]
+    dropped: list[Tensor]
 
 
 class WeightMap:
@@ -31,44 +45,43 @@ class WeightMap:
     def __init__(self, *rules: Rule) -> None:
         self.rules = rules
 
-    def convert(self, checkpoint: Mapping[str, Weights], dtype: DType) -> dict[str, WeightData]:
-        """Returns the graph's weights by name; each keeps its checkpoint name as ``.name``.
-
-        Args:
-            checkpoint: The checkpoint's tensors by name, as MAX loads them.
-            dtype: The dtype the graph computes in; floating-point tensors are cast to it.
+    def plan(self, checkpoint: Iterable[Tensor]) -> Plan:
+        """Applies the rules to descriptions.
 
         Raises:
-            PortError: If two tensors end up with one name.
+            PortError: If a rule finds a tensor that it cannot take, or two end up with one name.
         """
-        adapted: dict[str, WeightData] = {}
-        for source, weights in checkpoint.items():
-            parts: list[Named] = [(source, weights.data())]
-            for rule in self.rules:
-                parts = [made for part in parts for made in rule(*part)]
-            for name, data in parts:
-                if name in adapted:
-                    raise PortError(
-                        f"checkpoint tensors {adapted[name].name} and {source} both become {name}"
-                    )
-                adapted[name] = data.astype(dtype) if data.dtype.is_float() else data
-        return adapted
+        tensors = list(checkpoint)
+        for rule in self.rules:
+            tensors = rule.apply(tensors)
+        produced: dict[str, Tensor] = {}
+        for tensor in tensors:
+            if tensor.dropped:
+                continue
+            if (other := produced.setdefault(tensor.name, tensor)) is not tensor:
+                raise PortError(
+                    f"checkpoint tensors {', '.join(other.origin)} and {', '.join(tensor.origin)}"
+                    f" both become {tensor.name}"
+                )
+        return Plan(produced, [tensor for tensor in tensors if tensor.dropped])
 
 
-def adapt(
+def plan(
     config: ConfigT,
     weight_map: Callable[[ConfigT], WeightMap],
-    checkpoint: Mapping[str, Weights],
+    checkpoint: Iterable[Tensor],
     dtype: DType,
-) -> dict[str, WeightData]:
-    """Applies a port's map, and then what every decoder has in common.
+) -> Plan:
+    """Plans with a port's map, and then with what every decoder has in common.
 
-    Some files of tied checkpoints carry the embedding a second time, as the head.
+    Some files of tied checkpoints carry the embedding a second time, as the head; and a graph
+    computes in one dtype, whatever the checkpoint is stored in.
     """
-    rules = [*weight_map(config).rules]
+    rules: list[Rule] = [*weight_map(config).rules]
     if config.tie_word_embeddings:
         rules.append(Drop(r"lm_head\.weight", "tied to embed_tokens.weight"))
-    return WeightMap(*rules).convert(checkpoint, dtype)
+    rules.append(Cast(".*", dtype))
+    return WeightMap(*rules).plan(checkpoint)
 
 
 @dataclass(frozen=True)
@@ -98,4 +111,8 @@ class Adapter(Generic[ConfigT]):
             pipeline_config.model, self.config_cls.DEFAULT_ENCODING
         )
         config = self.config_cls.from_huggingface(huggingface_config)
-        return adapt(config, self.weight_map, state_dict, supported_encoding_dtype(encoding))
+        dtype = supported_encoding_dtype(encoding)
+        # MAX has mapped the files: data() hands out addresses and copies nothing.
+        checkpoint = [Tensor.of(name, weights.data()) for name, weights in state_dict.items()]
+        planned = plan(config, self.weight_map, checkpoint, dtype)
+        return {name: tensor.read() for name, tensor in planned.produced.items()}

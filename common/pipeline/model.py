@@ -21,7 +21,7 @@ from max.pipelines.architectures.llama3.model import LlamaModelBase
 from max.pipelines.lib import CompilationTimer
 from max.pipelines.lib.graph_specs import GraphRole, GraphSpec, compile_graphs, init_graphs
 
-from common.adapters import audit
+from common.adapters import Tensor, audit
 from common.config import DecoderConfig
 from common.layers import Decoder
 
@@ -41,7 +41,8 @@ class DecoderModel(LlamaModelBase):
             PortError: If the adapted checkpoint and the graph's parameters differ.
         """
         decoder = self.decoder_cls(model_config)
-        audit(self.state_dict, decoder.raw_state_dict())
+        weights = {name: Tensor.of(name, data) for name, data in self.state_dict.items()}
+        audit(weights, decoder.raw_state_dict())
         # Memory-mapped tensors start where the file puts them.
         decoder.load_state_dict(self.state_dict, weight_alignment=1)
         return {

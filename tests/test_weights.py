@@ -1,0 +1,143 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""`ports weights`, and the headers of hostile files: one line, no data read, no code run."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from common.adapters import read_headers
+from common.errors import PortError
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import load_port
+
+PORT = load_port("gpt_neox")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = write_checkpoint(
+        PORT, PORT.fixtures[0], tmp_path_factory.mktemp("weights") / "gpt_neox"
+    )
+    # As older releases have it: buffers, which the port drops.
+    file = directory / "model.safetensors"
+    tensors = load_file(file)
+    tensors["gpt_neox.layers.0.attention.masked_bias"] = np.zeros((), np.float32)
+    save_file(tensors, file)
+    return directory
+
+
+def ports(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tools", *arguments],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+    )
+
+
+def test_every_tensor_is_listed_with_its_rules(checkpoint: Path) -> None:
+    ran = ports("weights", "gpt_neox", str(checkpoint), "--json")
+    assert ran.returncode == 0, ran.stderr
+    listed = json.loads(ran.stdout)
+    assert listed["misfit"] is None
+    by_target = {entry["to"]: entry for entry in listed["tensors"]}
+    assert by_target["layers.3.self_attn.k_proj.weight"] == {
+        "from": ["gpt_neox.layers.3.attention.query_key_value.weight"],
+        "rules": ["Rename", "SplitGroupedQKV", "CanonicalRope"],
+        "to": "layers.3.self_attn.k_proj.weight",
+        "shape": [128, 128],
+        "dtype": "float32",
+        "dropped": None,
+    }
+    dropped = by_target[None]
+    assert dropped["from"] == ["gpt_neox.layers.0.attention.masked_bias"]
+    assert dropped["dropped"] == "buffers for masks and frequencies in older files"
+    origins = {name for entry in listed["tensors"] for name in entry["from"]}
+    assert origins == set(load_file(checkpoint / "model.safetensors"))
+
+
+def test_a_checkpoint_of_another_port_is_refused(checkpoint: Path) -> None:
+    ran = ports("weights", "cohere2", str(checkpoint))
+    assert ran.returncode == 2
+    assert ran.stderr.endswith(
+        "is a GPTNeoXForCausalLM; cohere2 is the port of Cohere2ForCausalLM\n"
+    )
+
+
+def file_of(header: dict[str, Any] | bytes, data: bytes = b"", length: int | None = None) -> bytes:
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(raw) if length is None else length) + raw + data
+
+
+def entry(
+    start: int, end: int, dtype: str = "F32", shape: tuple[int, ...] = (1,)
+) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
+
+
+HOSTILE = {
+    "empty": b"",
+    "header longer than the file": file_of({"a": entry(0, 4)}, bytes(4), length=1 << 40),
+    "header is no JSON": file_of(b"{" * 64),
+    "header of a pickle": file_of(b"\x80\x04cos\nsystem\n(S'touch ran'\ntR."),
+    "overlapping offsets": file_of({"a": entry(0, 4), "b": entry(2, 6)}, bytes(6)),
+    "data cut short": file_of({"a": entry(0, 4)}, bytes(3)),
+    "data left over": file_of({"a": entry(0, 4)}, bytes(9)),
+    "shape and offsets disagree": file_of({"a": entry(0, 4, shape=(3,))}, bytes(4)),
+    "unknown dtype": file_of({"a": entry(0, 4, dtype="F37")}, bytes(4)),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_file_is_refused(case: str, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(HOSTILE[case])
+    with pytest.raises(PortError, match=r"model\.safetensors is not a whole safetensors file"):
+        read_headers(tmp_path)
+
+
+def index(directory: Path, weight_map: Any) -> None:
+    (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def test_a_tensor_of_two_shards_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_file({"w": np.zeros(2, np.float32)}, tmp_path / f"{name}.safetensors")
+    with pytest.raises(PortError, match=r"b\.safetensors: tensor w is in another file as well"):
+        read_headers(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("weight_map", "message"),
+    [
+        ({"w": "gone.safetensors"}, r"gone\.safetensors is missing, but model"),
+        ({"w": "../w.safetensors"}, "which is outside the checkpoint"),
+        (["w"], "has no weight_map from tensors to files"),
+        ({"w": 7}, "has no weight_map from tensors to files"),
+    ],
+)
+def test_a_hostile_index_is_refused(weight_map: Any, message: str, tmp_path: Path) -> None:
+    save_file({"w": np.zeros(2, np.float32)}, tmp_path.parent / "w.safetensors")
+    index(tmp_path, weight_map)
+    with pytest.raises(PortError, match=message):
+        read_headers(tmp_path)
+
+
+def test_a_large_index_is_read(tmp_path: Path) -> None:
+    save_file({"w": np.zeros(2, np.float32)}, tmp_path / "w.safetensors")
+    index(tmp_path, {f"layers.{i}.w": "w.safetensors" for i in range(1_000_000)})
+    assert [tensor.name for tensor in read_headers(tmp_path)] == ["w"]

@@ -1,0 +1,122 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Checks a checkpoint without compiling anything or running code of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.errors import PortError, nearest
+from common.testing.declare import load_port
+
+if TYPE_CHECKING:
+    from max.graph import Weight
+
+    from common.adapters import Plan
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    if not directory.exists():
+        raise PortError(f"{directory} does not exist; give the directory of a checkpoint")
+    file = directory / "config.json"
+    if not file.is_file():
+        raise PortError(f"{directory} has no config.json; give the directory of a checkpoint")
+    try:
+        config = json.loads(file.read_text())
+    except ValueError as error:
+        raise PortError(f"{file} is not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise PortError(f"{file} is not a JSON object")
+    return config
+
+
+def port_class(config: dict[str, Any]) -> str:
+    from architectures import ARCHITECTURES
+
+    name = (config.get("architectures") or ["none"])[0]
+    if name in ARCHITECTURES.classes:
+        return name
+    from max.pipelines.lib.registry import PIPELINE_REGISTRY
+
+    if PIPELINE_REGISTRY._arch_lookup.resolve(name):
+        raise PortError(f"MAX serves {name} itself: run `max serve` without these ports")
+    remote = (
+        "; its code comes with the checkpoint (auto_map), and there is no reference to prove a"
+        " port against"
+        if config.get("auto_map")
+        else ""
+    )
+    raise PortError(f"no port for {name}{remote or nearest(name, ARCHITECTURES.classes)}")
+
+
+def load_config(directory: Path) -> Any:
+    """Returns a checkpoint's transformers config object.
+
+    Raises:
+        PortError: If config.json is missing, or transformers refuses it.
+    """
+    from transformers import AutoConfig
+
+    read_config(directory)
+    try:
+        return AutoConfig.from_pretrained(directory, trust_remote_code=False)
+    except (KeyError, TypeError, ValueError) as error:
+        # transformers checks some keys itself, in words of its own.
+        raise PortError(f"transformers refuses {directory / 'config.json'}: {error}") from None
+
+
+def planned(
+    architecture: Any, huggingface_config: Any, directory: Path
+) -> tuple[Plan, dict[str, Weight]]:
+    """Returns what becomes of a checkpoint's tensors, by its headers, and what the graph expects.
+
+    Args:
+        architecture: The port's ``SupportedArchitecture``.
+        huggingface_config: From :func:`load_config`.
+        directory: The checkpoint.
+
+    Raises:
+        PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
+    """
+    from max.graph.weights import WeightsFormat
+
+    from common.adapters import plan, read_headers
+
+    config = architecture.config.from_huggingface(huggingface_config)
+    weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
+    parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
+    return plan(config, weight_map, read_headers(directory), config.dtype), parameters
+
+
+def preflight(directory: Path) -> list[str]:
+    """Checks everything about a checkpoint that needs no compile.
+
+    Args:
+        directory: The checkpoint.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        PortError: For the first thing that would keep the checkpoint from being served.
+    """
+    raw = read_config(directory)
+    class_name = port_class(raw)
+
+    from architectures import ARCHITECTURES
+    from common.adapters import audit
+
+    architecture = load_port(ARCHITECTURES.classes[class_name]).architecture()
+    huggingface_config = load_config(directory)
+    plan, parameters = planned(architecture, huggingface_config, directory)
+    audit(plan.produced, parameters)
+    return [
+        f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
+        for key in architecture.config.unaccounted(huggingface_config, raw)
+    ]

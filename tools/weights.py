@@ -1,0 +1,86 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""``ports weights``: what becomes of each tensor of a checkpoint, from its headers alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from common.errors import PortError
+
+COLUMNS = ("checkpoint", "rules", "graph", "shape", "dtype")
+
+
+def weights(
+    slug: Annotated[str, typer.Argument(help="A port; see `./ports list`.")],
+    checkpoint: Annotated[Path, typer.Argument(help="Directory of a checkpoint.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Shows which rules take each tensor, and what it becomes. Reads headers only.
+
+    Exit code 0 if every tensor has its place and every parameter its tensor.
+
+    Example: ./ports weights gpt_neox ~/checkpoints/pythia-160m
+    """
+    from common.adapters import audit
+    from common.testing.declare import load_port
+
+    from .checkpoint import load_config, planned, port_class, read_config
+
+    port = load_port(slug)
+    class_name = port_class(read_config(checkpoint))
+    if class_name != port.class_name:
+        raise PortError(f"{checkpoint} is a {class_name}; {slug} is the port of {port.class_name}")
+    plan, parameters = planned(port.architecture(), load_config(checkpoint), checkpoint)
+    tensors = [*plan.dropped, *plan.produced.values()]
+    misfit = None
+    try:
+        audit(plan.produced, parameters)
+    except PortError as error:
+        misfit = error
+    entries = [
+        {
+            "from": list(tensor.origin),
+            "rules": list(tensor.steps),
+            "to": None if tensor.dropped else tensor.name,
+            "shape": list(tensor.shape),
+            "dtype": tensor.dtype.name,
+            "dropped": tensor.dropped,
+        }
+        for tensor in tensors
+    ]
+    if as_json:
+        print(json.dumps({"tensors": entries, "misfit": misfit and str(misfit)}, indent=2))
+    else:
+        _print(entries, Console())
+    if misfit:
+        raise misfit
+
+
+def _print(entries: list[dict[str, Any]], console: Console) -> None:
+    table = Table(*(Column(name, overflow="fold") for name in COLUMNS))
+    for entry in entries:
+        row = (
+            ", ".join(entry["from"]),
+            ", ".join(entry["rules"]),
+            entry["to"] or f"dropped: {entry['dropped']}",
+            "×".join(map(str, entry["shape"])) or "scalar",
+            entry["dtype"],
+        )
+        if console.is_terminal:
+            table.add_row(*row)
+        else:
+            # A line a tensor, for other programs.
+            print("\t".join(row))
+    if console.is_terminal:
+        console.print(table)
