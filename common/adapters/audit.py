@@ -29,7 +29,7 @@ def audit(weights: Mapping[str, Tensor], parameters: Mapping[str, Weight]) -> No
     """
 
     def origin(name: str) -> str:
-        return f"checkpoint tensor {', '.join(weights[name].origin)}"
+        return f"checkpoint tensor {weights[name].source}"
 
     unknown = [name for name in weights if name not in parameters]
     missing = [name for name in parameters if name not in weights]

@@ -126,7 +126,7 @@ class Split(Matching):
         taken = sum(map(_count, parts.values()))
         if taken != tensor.shape[0]:
             raise PortError(
-                f"checkpoint tensor {tensor.name} has {tensor.shape[0]} rows;"
+                f"checkpoint tensor {tensor.source} has {tensor.shape[0]} rows;"
                 f" {self.step} expects {taken}"
             )
         for part, rows in parts.items():
@@ -197,7 +197,7 @@ class Reshape(Matching):
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
         if np.prod(self.shape) != np.prod(tensor.shape):
             raise PortError(
-                f"checkpoint tensor {tensor.name} has shape {list(tensor.shape)};"
+                f"checkpoint tensor {tensor.source} has shape {list(tensor.shape)};"
                 f" it cannot be {list(self.shape)}"
             )
         return [tensor.moved(self.shape, lambda a: a.reshape(self.shape), self.step)]
@@ -212,7 +212,7 @@ class SliceRows(Matching):
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
         if tensor.shape[0] < self.rows:
             raise PortError(
-                f"checkpoint tensor {tensor.name} has {tensor.shape[0]} rows;"
+                f"checkpoint tensor {tensor.source} has {tensor.shape[0]} rows;"
                 f" {self.rows} are needed"
             )
         return [_take_rows(tensor, slice(0, self.rows), self.step)]
@@ -260,15 +260,15 @@ class Stack:
         if missing:
             raise PortError(
                 f"{name} is stacked from {len(family)} tensors, but number {min(missing)} is not"
-                f" in the checkpoint (number {max(family)}: {family[max(family)].name})"
+                f" in the checkpoint (number {max(family)}: {family[max(family)].source})"
             )
         members = [family[i] for i in range(len(family))]
         first = members[0]
         for member in members:
             if (member.shape, member.dtype) != (first.shape, first.dtype):
                 raise PortError(
-                    f"checkpoint tensor {member.name} is {member.dtype} {list(member.shape)};"
-                    f" {first.name}, stacked with it, is {first.dtype} {list(first.shape)}"
+                    f"checkpoint tensor {member.source} is {member.dtype} {list(member.shape)};"
+                    f" {first.source}, stacked with it, is {first.dtype} {list(first.shape)}"
                 )
         return Tensor(
             name,
@@ -315,7 +315,7 @@ class CanonicalRope(Matching):
         heads, over = divmod(tensor.shape[0], self.rope.head_dim)
         if over:
             raise PortError(
-                f"checkpoint tensor {tensor.name} has {tensor.shape[0]} rows, which are not"
+                f"checkpoint tensor {tensor.source} has {tensor.shape[0]} rows, which are not"
                 f" whole heads of {self.rope.head_dim}"
             )
         starts = np.arange(heads)[:, None] * self.rope.head_dim

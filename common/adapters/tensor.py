@@ -52,6 +52,11 @@ class Tensor:
         shape = tuple(int(dim) for dim in data.shape)
         return cls(name, shape, data.dtype, lambda: data, (data.name,))
 
+    @property
+    def source(self) -> str:
+        """The checkpoint's names, for messages: a person knows no other."""
+        return ", ".join(self.origin)
+
     def renamed(self, name: str, step: str) -> Tensor:
         """Returns it under another name; shares the data."""
         return replace(self, name=name, steps=(*self.steps, step))
@@ -78,7 +83,7 @@ class Tensor:
         """
 
         def read() -> WeightData:
-            return of_bits(move(bits(self.read())), self.dtype, ", ".join(self.origin))
+            return of_bits(move(bits(self.read())), self.dtype, self.source)
 
         steps = (*self.steps, step)
         return replace(self, name=name or self.name, shape=shape, read=read, steps=steps)

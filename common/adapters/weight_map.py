@@ -60,7 +60,7 @@ class WeightMap:
                 continue
             if (other := produced.setdefault(tensor.name, tensor)) is not tensor:
                 raise PortError(
-                    f"checkpoint tensors {', '.join(other.origin)} and {', '.join(tensor.origin)}"
+                    f"checkpoint tensors {other.source} and {tensor.source}"
                     f" both become {tensor.name}"
                 )
         return Plan(produced, [tensor for tensor in tensors if tensor.dropped])
