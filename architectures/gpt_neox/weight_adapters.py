@@ -28,9 +28,7 @@ def weight_map(config: GPTNeoXConfig) -> WeightMap:
         SplitGroupedQKV(
             r"(layers\.\d+)\.attention\.query_key_value\.(.*)",
             r"\1.self_attn.{}_proj.\2",
-            num_heads=config.num_attention_heads,
-            num_kv_heads=config.num_attention_heads,
-            head_dim=config.head_dim,
+            **config.heads,
         ),
         CanonicalRope(rope=config.rope),
     )

@@ -167,6 +167,15 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         )
 
     @property
+    def heads(self) -> dict[str, int]:
+        """The sizes that the rules for fused projections ask for, by their names."""
+        return dict(
+            num_heads=self.num_attention_heads,
+            num_kv_heads=self.num_key_value_heads,
+            head_dim=self.head_dim,
+        )
+
+    @property
     def device(self) -> DeviceRef:
         """The device the decoder runs on."""
         return self.devices[0]
