@@ -86,6 +86,15 @@ def remote(directory: Path) -> None:
     (directory / "evil.py").write_text(EVIL)
 
 
+def tokenizer_code(directory: Path) -> None:
+    file = directory / "tokenizer_config.json"
+    evil = {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | evil))
+    (directory / "evil.py").write_text(EVIL)
+    for name in ("tokenizer.json", "chat_template.jinja"):
+        (directory / name).unlink(missing_ok=True)
+
+
 CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no directory": (shutil.rmtree, "checkpoint does not exist; give the directory"),
     "no config": (lambda d: (d / "config.json").unlink(), "has no config.json"),
@@ -99,6 +108,30 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "MAX serves LlamaForCausalLM itself",
     ),
     "remote code": (remote, "no port for EvilForCausalLM; its code comes with the checkpoint"),
+    "architectures not a list": (
+        edit_config(architectures={"SmolLM3ForCausalLM": 1}),
+        '"architectures" must be a list such as ["',
+    ),
+    "wrong model_type": (
+        edit_config(model_type="llama"),
+        "has model_type 'llama'; SmolLM3ForCausalLM is of 'smollm3'",
+    ),
+    "remote code of a known class": (
+        lambda d: (remote(d), edit_config(architectures=["SmolLM3ForCausalLM"])(d)),
+        "contains custom code",
+    ),
+    "wrong type": (edit_config(hidden_size="big"), "Field 'hidden_size' expected int, got str"),
+    "zero heads": (edit_config(num_attention_heads=0), "num_attention_heads is 0 in "),
+    "quantised oddly": (edit_config(quantization_config="gptq"), "transformers refuses "),
+    "no tokenizer": (
+        lambda d: [file.unlink() for file in d.glob("token*")],
+        "transformers finds no tokenizer in ",
+    ),
+    "tokenizer with code": (tokenizer_code, "transformers finds no tokenizer in "),
+    "index not JSON": (
+        lambda d: (d / "model.safetensors.index.json").write_text("{"),
+        "model.safetensors.index.json has no weight_map",
+    ),
     "quantised": (
         edit_config(quantization_config={"quant_method": "gptq", "bits": 4}),
         "the checkpoint is quantised (gptq)",
@@ -194,6 +227,20 @@ def test_a_busy_port_is_named(checkpoint: Path, tmp_path: Path) -> None:
     assert ran.stderr == (
         f"ports: TCP port {number} of 127.0.0.1 is in use; choose another with --port\n"
     )
+
+
+def test_a_name_like_markup_is_printed_whole(tmp_path: Path) -> None:
+    ran = ports("serve", "[red]", "--port", "0", cwd=tmp_path)
+    assert ran.stderr == (
+        "checking [red]\nports: [red] does not exist; give the directory of a checkpoint\n"
+    )
+
+
+@pytest.mark.parametrize("number", ["-1", "65536"])
+def test_a_number_that_is_no_port_is_named(number: str, checkpoint: Path, tmp_path: Path) -> None:
+    ran = ports("serve", str(checkpoint), "--port", number, cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr == f"ports: {number} is not a TCP port; --port takes 1 to 65535\n"
 
 
 @pytest.mark.parametrize("command", ["demo", "verify"])

@@ -9,10 +9,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,10 @@ from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port
 from common.testing.metrics import log_softmax
 from common.testing.oracle import Oracle
-from tools.serving import Server, command, free_port
+from tools.serving import Server, command, free_port, healthy
+
+#: Those of every server here, so that one compile serves them all.
+EXTRA = ("--max-batch-size", "8")
 
 PROMPT = "The quick brown fox"
 #: Long enough to differ, of different lengths, so that they share no ragged batch shape.
@@ -45,12 +51,16 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     port = load_port("smollm3")
     directory = tmp_path_factory.mktemp("serving") / "smollm3"
-    write_checkpoint(port, port.fixtures[0], directory)
-    tcp_port = free_port()
-    arguments = command(directory, port=tcp_port, max_length=512, extra=("--max-batch-size", "8"))
+    return write_checkpoint(port, port.fixtures[0], directory)
+
+
+@pytest.fixture(scope="module")
+def served(checkpoint: Path) -> Iterator[Served]:
+    directory, tcp_port = checkpoint, free_port()
+    arguments = command(directory, port=tcp_port, max_length=512, extra=EXTRA)
     server = Server(arguments, tcp_port)
     try:
         server.wait(lambda stage: None)
@@ -116,6 +126,79 @@ def test_concurrent_clients_get_the_answers_they_get_alone(served: Served) -> No
     assert len(set(alone)) == len(PROMPTS)
     with ThreadPoolExecutor(len(PROMPTS)) as pool:
         assert list(pool.map(served.complete, PROMPTS)) == alone
+
+
+def processes_of(temporary: Path) -> list[int]:
+    """Returns the processes whose TMPDIR is a folder, or lies in it."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"TMPDIR={temporary}".encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (held := condition()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return bool(held)
+
+
+@contextmanager
+def python(*arguments: str, temporary: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs Python with a folder of its own for temporary files, and ends what it leaves."""
+    with subprocess.Popen(
+        [sys.executable, "-P", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        try:
+            yield process
+        finally:
+            for pid in processes_of(temporary):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+
+def test_serve_becomes_a_server_that_answers(checkpoint: Path, tmp_path: Path) -> None:
+    port = free_port()
+    options = ("--port", str(port), "--max-length", "512", "--", *EXTRA)
+    with python("-m", "tools", "serve", str(checkpoint), *options, temporary=tmp_path) as process:
+        url = f"http://127.0.0.1:{port}"
+        assert wait_for(lambda: process.poll() is not None or healthy(url), 600)
+        assert process.poll() is None
+        assert Served(checkpoint, url).complete(PROMPT)
+        process.send_signal(signal.SIGTERM)
+        assert wait_for(lambda: not processes_of(tmp_path), 30)
+
+
+def test_a_stopped_server_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
+    code = f"""
+from pathlib import Path
+from tools.serving import Server, command, free_port
+port = free_port()
+server = Server(command(Path({str(checkpoint)!r}), port=port, max_length=512, extra={EXTRA}), port)
+try:
+    server.wait(lambda stage: None)
+finally:
+    server.stop()
+"""
+    with python("-c", code, temporary=tmp_path) as process:
+        assert process.wait(600) == 0
+        assert processes_of(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_that_is_ended_takes_its_server_along(tmp_path: Path) -> None:
+    with python("-m", "tools", "demo", temporary=tmp_path) as process:
+        assert wait_for(lambda: len(processes_of(tmp_path)) > 1, 60)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert processes_of(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

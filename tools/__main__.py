@@ -16,6 +16,7 @@ os.environ.setdefault("MAX_SERVE_DISABLE_TELEMETRY", "1")
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from common.errors import PortError
 
@@ -44,7 +45,7 @@ def main() -> None:
         app(prog_name="./ports")
     except PortError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"[bold red]ports:[/] {error}".replace("\n", " ")
+            f"[bold red]ports:[/] {escape(' '.join(str(error).split()))}"
         )
         sys.exit(2)
     except KeyboardInterrupt:

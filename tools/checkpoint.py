@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from common.adapters import Plan
 
 
+#: Keys of config.json that count something; none of it can be 0.
+DIMENSIONS = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "vocab_size",
+)
+
+
 def read_config(directory: Path) -> dict[str, Any]:
     if not directory.exists():
         raise PortError(f"{directory} does not exist; give the directory of a checkpoint")
@@ -39,7 +50,13 @@ def read_config(directory: Path) -> dict[str, Any]:
 def port_class(config: dict[str, Any]) -> str:
     from architectures import ARCHITECTURES
 
-    name = (config.get("architectures") or ["none"])[0]
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names else None
+    if not isinstance(name, str):
+        raise PortError(
+            'config.json names no class: "architectures" must be a list such as'
+            f' ["{next(iter(ARCHITECTURES.classes))}"]'
+        )
     if name in ARCHITECTURES.classes:
         return name
     from max.pipelines.lib.registry import PIPELINE_REGISTRY
@@ -64,11 +81,31 @@ def load_config(directory: Path) -> Any:
     from transformers import AutoConfig
 
     read_config(directory)
+    file = directory / "config.json"
     try:
-        return AutoConfig.from_pretrained(directory, trust_remote_code=False)
-    except (KeyError, TypeError, ValueError) as error:
-        # transformers checks some keys itself, in words of its own.
-        raise PortError(f"transformers refuses {directory / 'config.json'}: {error}") from None
+        config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+    except Exception as error:
+        # transformers checks some keys itself, with errors of many kinds.
+        raise PortError(f"transformers refuses {file}: {error}") from None
+    for key in DIMENSIONS:
+        size = getattr(config, key, None)
+        if isinstance(size, int) and size < 1:
+            raise PortError(f"{key} is {size} in {file}; it must be positive")
+    return config
+
+
+def check_tokenizer(directory: Path) -> None:
+    """Loads the tokenizer as MAX will, without code of the checkpoint.
+
+    Raises:
+        PortError: If transformers cannot.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+    except Exception as error:
+        raise PortError(f"transformers finds no tokenizer in {directory}: {error}") from None
 
 
 def planned(
@@ -94,11 +131,12 @@ def planned(
     return plan(config, weight_map, read_headers(directory), config.dtype), parameters
 
 
-def preflight(directory: Path) -> list[str]:
+def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
     """Checks everything about a checkpoint that needs no compile.
 
     Args:
         directory: The checkpoint.
+        trust_remote_code: Leaves the tokenizer unchecked, which may then be the checkpoint's code.
 
     Returns:
         Warnings.
@@ -112,10 +150,18 @@ def preflight(directory: Path) -> list[str]:
     from architectures import ARCHITECTURES
     from common.adapters import audit
 
-    architecture = load_port(ARCHITECTURES.classes[class_name]).architecture()
+    port = load_port(ARCHITECTURES.classes[class_name])
+    architecture = port.architecture()
     huggingface_config = load_config(directory)
+    if huggingface_config.model_type != port.model_type:
+        raise PortError(
+            f"{directory / 'config.json'} has model_type {huggingface_config.model_type!r};"
+            f" {class_name} is of {port.model_type!r}"
+        )
     plan, parameters = planned(architecture, huggingface_config, directory)
     audit(plan.produced, parameters)
+    if not trust_remote_code:
+        check_tokenizer(directory)
     return [
         f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
         for key in architecture.config.unaccounted(huggingface_config, raw)

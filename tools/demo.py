@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import time
 from typing import Annotated
 
@@ -38,6 +40,9 @@ def demo(
     from .checkpoint import preflight
     from .serving import Server, command, free_port
 
+    # As Ctrl-C: the server has a session of its own, and would outlive this process.
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, lambda number, frame: sys.exit(128 + number))
     declared = load_port(slug)
     tcp_port = free_port(port)
     log = Console(stderr=True)

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 
 def serve(
@@ -33,13 +34,13 @@ def serve(
     Example: ./ports serve ~/checkpoints/SmolLM3-3B --max-length 4096
     """
     from .checkpoint import preflight
-    from .serving import command, free_port
+    from .serving import command, environment, free_port
 
     free_port(port)
     console = Console(stderr=True)
     console.print(f"checking {checkpoint}", markup=False, highlight=False, soft_wrap=True)
-    for warning in preflight(checkpoint):
-        console.print(f"[yellow]warning:[/] {warning}")
+    for warning in preflight(checkpoint, trust_remote_code=trust_remote_code):
+        console.print(f"[yellow]warning:[/] {escape(warning)}")
     extra = (*context.args, *(("--trust-remote-code",) if trust_remote_code else ()))
     arguments = command(
         checkpoint.resolve(),
@@ -50,4 +51,4 @@ def serve(
         extra=extra,
     )
     console.print(shlex.join(arguments), markup=False, highlight=False, soft_wrap=True)
-    os.execvp(arguments[0], arguments)
+    os.execve(arguments[0], arguments, environment())

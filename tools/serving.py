@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,8 +42,10 @@ def free_port(wanted: int | None = None) -> int:
     """Returns ``wanted`` if nothing listens there, or any free TCP port of 127.0.0.1.
 
     Raises:
-        PortError: If ``wanted`` is taken.
+        PortError: If ``wanted`` is taken, or no port number.
     """
+    if wanted is not None and not 0 <= wanted <= 65535:
+        raise PortError(f"{wanted} is not a TCP port; --port takes 1 to 65535")
     with socket.socket() as probe:
         # As servers do, so that connections just closed do not count as taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,6 +86,24 @@ def command(
     ]
 
 
+def environment() -> dict[str, str]:
+    """Returns the environment for ``max``: no model hub, no telemetry, unless the caller's asks.
+
+    To be passed on as it is: importing MAX sets PYTHONEXECUTABLE in the C environment only, and a
+    child that inherits that one starts as another Python, without MAX.
+    """
+    return {"HF_HUB_OFFLINE": "1", "MAX_SERVE_DISABLE_TELEMETRY": "1", **os.environ}
+
+
+def healthy(url: str) -> bool:
+    """Whether a server answers."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as response:
+            return response.status == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
 class Server:
     """``max serve`` in a process group of its own.
 
@@ -94,15 +115,17 @@ class Server:
     def __init__(self, arguments: list[str], port: int) -> None:
         self.arguments = arguments
         self.url = f"http://127.0.0.1:{port}"
-        with tempfile.NamedTemporaryFile("w", suffix=".max-serve.log", delete=False) as log:
-            self.log = Path(log.name)
+        # MAX leaves its sockets where temporary files go.
+        self.scratch = Path(tempfile.mkdtemp(prefix="max-serve-"))
+        self.log = self.scratch / "log"
+        with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, "HF_HUB_OFFLINE": "1", "MAX_SERVE_DISABLE_TELEMETRY": "1"},
+                env={**environment(), "TMPDIR": str(self.scratch)},
             )
 
     @property
@@ -118,21 +141,13 @@ class Server:
                 stage = words
         return stage
 
-    def healthy(self) -> bool:
-        """Whether the server answers."""
-        try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=2) as response:
-                return response.status == 200
-        except (OSError, urllib.error.URLError):
-            return False
-
     def wait(self, progress: Callable[[str], None]) -> None:
         """Waits until the server answers; tells ``progress`` the stage, each second.
 
         Raises:
             PortError: If the server ends first, with the last error of its log.
         """
-        while not self.healthy():
+        while not healthy(self.url):
             if self.process.poll() is not None:
                 errors = re.findall(r"^.*(?:Error|ERROR|error|ports): .*$", self._log(), re.M)
                 said = errors[-1].strip() if errors else "without an error"
@@ -144,7 +159,7 @@ class Server:
         return self.log.read_text(errors="replace")
 
     def stop(self) -> None:
-        """Ends the server and its workers, and removes the log."""
+        """Ends the server and its workers, and removes the log and the sockets."""
         for kind, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
             try:
                 os.killpg(self.process.pid, kind)
@@ -153,7 +168,7 @@ class Server:
             deadline = time.monotonic() + patience
             while time.monotonic() < deadline and _group_alive(self.process):
                 time.sleep(0.1)
-        self.log.unlink(missing_ok=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def _group_alive(leader: subprocess.Popen[bytes]) -> bool:
