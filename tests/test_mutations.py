@@ -22,7 +22,7 @@ from max.dtype import DType
 from max.graph.weights import WeightsFormat
 from transformers import AutoConfig
 
-from common.adapters import Tensor, audit, plan, read_headers
+from common.adapters import Tensor, audit, described, plan
 from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port, slugs
@@ -40,7 +40,7 @@ class Checked:
         self.config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
         self.weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
         self.parameters = architecture.pipeline_model.decoder_cls(self.config).raw_state_dict()
-        self.headers = read_headers(directory)
+        self.headers = described(directory)
 
     def check(self, headers: list[Tensor]) -> None:
         planned = plan(self.config, self.weight_map, headers, self.config.dtype)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from common.adapters import read_headers
+from common.checkpoint import read_headers
 from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port

@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.checkpoint import read_config
 from common.errors import PortError, nearest
 from common.testing.declare import load_port
 
@@ -30,21 +30,6 @@ DIMENSIONS = (
     "num_key_value_heads",
     "vocab_size",
 )
-
-
-def read_config(directory: Path) -> dict[str, Any]:
-    if not directory.exists():
-        raise PortError(f"{directory} does not exist; give the directory of a checkpoint")
-    file = directory / "config.json"
-    if not file.is_file():
-        raise PortError(f"{directory} has no config.json; give the directory of a checkpoint")
-    try:
-        config = json.loads(file.read_text())
-    except ValueError as error:
-        raise PortError(f"{file} is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise PortError(f"{file} is not a JSON object")
-    return config
 
 
 def port_class(config: dict[str, Any]) -> str:
@@ -123,12 +108,12 @@ def planned(
     """
     from max.graph.weights import WeightsFormat
 
-    from common.adapters import plan, read_headers
+    from common.adapters import described, plan
 
     config = architecture.config.from_huggingface(huggingface_config)
     weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
     parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
-    return plan(config, weight_map, read_headers(directory), config.dtype), parameters
+    return plan(config, weight_map, described(directory), config.dtype), parameters
 
 
 def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:

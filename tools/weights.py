@@ -33,9 +33,10 @@ def weights(
     Example: ./ports weights gpt_neox ~/checkpoints/pythia-160m
     """
     from common.adapters import audit
+    from common.checkpoint import read_config
     from common.testing.declare import load_port
 
-    from .checkpoint import load_config, planned, port_class, read_config
+    from .checkpoint import load_config, planned, port_class
 
     port = load_port(slug)
     class_name = port_class(read_config(checkpoint))

@@ -7,7 +7,7 @@
 """Checkpoint tensors to graph weights: rules, the map that applies them, and the audit."""
 
 from .audit import audit
-from .headers import read_headers
+from .headers import described
 from .rules import (
     CanonicalRope,
     Cast,
@@ -47,6 +47,6 @@ __all__ = [
     "Unstack",
     "WeightMap",
     "audit",
+    "described",
     "plan",
-    "read_headers",
 ]

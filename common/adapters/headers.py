@@ -4,23 +4,21 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""Describes the tensors of a checkpoint from the headers of its safetensors files."""
+"""Describes a checkpoint's tensors to weight maps, from headers alone."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from max.dtype import DType
 from max.graph.weights import WeightData
-from safetensors import SafetensorError, safe_open
 
+from common.checkpoint import Header, read_headers
 from common.errors import PortError
 
 from .tensor import Tensor
 
-#: safetensors' names of dtypes.
+#: safetensors' and GGUF's names of dtypes. Quantised blocks are none: they wait for a port.
 _DTYPES = {
     "BOOL": DType.bool,
     "U8": DType.uint8,
@@ -30,69 +28,31 @@ _DTYPES = {
     "I64": DType.int64,
     "F8_E4M3": DType.float8_e4m3fn,
     "F8_E5M2": DType.float8_e5m2,
+    "F8_E8M0": DType.float8_e8m0fnu,
     "F16": DType.float16,
     "BF16": DType.bfloat16,
     "F32": DType.float32,
     "F64": DType.float64,
 }
 
-INDEX = "model.safetensors.index.json"
-
 
 def _unread() -> WeightData:
     raise RuntimeError("only the headers of this checkpoint are read")
 
 
-def _shards(directory: Path) -> list[Path]:
-    """Returns the safetensors files of a checkpoint: those that its index names, or all.
-
-    Raises:
-        PortError: If there is none, the index is no index, or names a file that is not there.
-    """
-    index = directory / INDEX
-    if not index.is_file():
-        files = sorted(directory.glob("*.safetensors"))
-        if not files:
-            raise PortError(f"{directory} has no *.safetensors; MAX loads no other format here")
-        return files
-    try:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        files = [directory / name for name in names]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise PortError(f"{index} has no weight_map from tensors to files") from None
-    for file in files:
-        if file.parent != directory:
-            raise PortError(f"{index} names {file}, which is outside the checkpoint")
-        if not file.is_file():
-            raise PortError(f"{file} is missing, but {INDEX} names it; download it again")
-    return files
-
-
-def _header(file: Path) -> Iterator[Tensor]:
-    try:
-        with safe_open(file, "numpy") as opened:
-            for name in opened.keys():  # noqa: SIM118 - it is no mapping
-                entry = opened.get_slice(name)
-                dtype = entry.get_dtype()
-                if dtype not in _DTYPES:
-                    raise PortError(f"{file}: tensor {name} is {dtype}, which MAX does not load")
-                yield Tensor(name, tuple(entry.get_shape()), _DTYPES[dtype], _unread, (name,))
-    except SafetensorError as error:
+def _tensor(header: Header) -> Tensor:
+    if header.dtype not in _DTYPES:
         raise PortError(
-            f"{file} is not a whole safetensors file ({error}); download it again"
-        ) from None
+            f"{header.file}: tensor {header.name} is {header.dtype}, which no port serves"
+        )
+    dtype = _DTYPES[header.dtype]
+    return Tensor(header.name, header.shape, dtype, _unread, (header.name,))
 
 
-def read_headers(directory: Path) -> list[Tensor]:
-    """Describes every tensor of a checkpoint; reads no data.
+def described(directory: Path) -> list[Tensor]:
+    """Returns every tensor of a checkpoint, unread.
 
     Raises:
-        PortError: For a missing, truncated or damaged file, or a tensor that two files hold.
+        PortError: As :func:`common.checkpoint.read_headers`, or for a dtype that no port serves.
     """
-    found: dict[str, Tensor] = {}
-    for file in _shards(directory):
-        for tensor in _header(file):
-            if tensor.name in found:
-                raise PortError(f"{file}: tensor {tensor.name} is in another file as well")
-            found[tensor.name] = tensor
-    return list(found.values())
+    return [_tensor(header) for header in read_headers(directory)]
