@@ -62,6 +62,17 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
+def fixture_config(port: Port, fixture: Fixture) -> Any:
+    """Returns a fixture's transformers config."""
+    from transformers import AutoConfig
+
+    default = AutoConfig.for_model(port.model_type).to_dict()
+    known = {key: value for key, value in TINY.items() if key in default}
+    config = AutoConfig.for_model(port.model_type, **{**known, **fixture.config})
+    config.architectures = [port.class_name]
+    return config
+
+
 def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 0) -> Path:
     """Writes config.json, model.safetensors and a tokenizer into ``directory``.
 
@@ -75,12 +86,9 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
         ``directory``.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    default = AutoConfig.for_model(port.model_type).to_dict()
-    known = {key: value for key, value in TINY.items() if key in default}
-    config = AutoConfig.for_model(port.model_type, **{**known, **fixture.config})
-    config.architectures = [port.class_name]
+    config = fixture_config(port, fixture)
     # Its own generator, so that a caller's random state neither decides nor changes.
     with torch.random.fork_rng():
         torch.manual_seed(seed)

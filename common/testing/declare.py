@@ -87,6 +87,23 @@ class WithModules:
 
 
 @dataclass(frozen=True)
+class Unimplemented:
+    """Stands where the port has no witness yet; nothing that asks for one passes.
+
+    Attributes:
+        reason: What is to be done.
+    """
+
+    reason: str
+
+    def config(self, config: Any) -> None:
+        raise PortError(f"not implemented: {self.reason}")
+
+    def model(self, model: Any) -> None:
+        raise PortError(f"not implemented: {self.reason}")
+
+
+@dataclass(frozen=True)
 class Delta:
     """One way in which an architecture differs from a plain decoder.
 
@@ -130,6 +147,7 @@ class Port:
         fixtures: At least two, which together cover every branch flag.
         deltas: Every difference, each with its witness.
         sdpa_differs: Why the oracle's sdpa and eager attention disagree, if they rightly do.
+        package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
     model_type: str
@@ -137,10 +155,12 @@ class Port:
     fixtures: tuple[Fixture, ...]
     deltas: tuple[Delta, ...]
     sdpa_differs: str | None = None
+    package: str | None = None
 
     def architecture(self) -> Any:
         """Returns the ``SupportedArchitecture``; imports MAX."""
-        return importlib.import_module(f"architectures.{self.model_type}.arch").architecture
+        package = self.package or f"architectures.{self.model_type}"
+        return importlib.import_module(f"{package}.arch").architecture
 
 
 def slugs() -> list[str]:
