@@ -21,6 +21,7 @@ from rich.markup import escape
 from common.errors import PortError
 
 from .demo import demo
+from .keys import list_keys
 from .list import list_ports
 from .serve import serve
 from .verify import verify
@@ -36,13 +37,14 @@ app.command("list")(list_ports)
 app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
+app.command("list-keys")(list_keys)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Runs a command; bad input ends in one line and exit code 2."""
     try:
-        app(prog_name="./ports")
+        app(arguments, prog_name="./ports")
     except PortError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
             f"[bold red]ports:[/] {escape(' '.join(str(error).split()))}"
