@@ -25,6 +25,7 @@ from .keys import list_keys
 from .list import list_ports
 from .serve import serve
 from .verify import verify
+from .walls import check_walls
 from .weights import weights
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
 app.command("list-keys")(list_keys)
+app.command("check-walls")(check_walls)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 
