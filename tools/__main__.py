@@ -22,9 +22,11 @@ from common.errors import PortError
 
 from .audit import audit
 from .demo import demo
+from .keys import list_keys
 from .list import list_ports
 from .serve import serve
 from .verify import verify
+from .walls import check_walls
 from .weights import weights
 
 app = typer.Typer(
@@ -38,13 +40,15 @@ app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
 app.command("audit")(audit)
+app.command("list-keys")(list_keys)
+app.command("check-walls")(check_walls)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Runs a command; bad input ends in one line and exit code 2."""
     try:
-        app(prog_name="./ports")
+        app(arguments, prog_name="./ports")
     except PortError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
             f"[bold red]ports:[/] {escape(' '.join(str(error).split()))}"
