@@ -22,8 +22,10 @@ from common.errors import PortError
 
 from .audit import audit
 from .demo import demo
+from .gates import gates
 from .keys import list_keys
 from .list import list_ports
+from .scaffold import scaffold
 from .serve import serve
 from .verify import verify
 from .walls import check_walls
@@ -40,6 +42,8 @@ app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
 app.command("audit")(audit)
+app.command("scaffold")(scaffold)
+app.command("gates")(gates)
 app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)

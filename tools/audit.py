@@ -74,9 +74,10 @@ def _own_names(package: Package) -> set[str]:
     return {squash(name) for name in (package.slug, package.port.model_type, prefix)}
 
 
-def _of_families(sentence: Sentence, own: set[str]) -> Iterator[Finding]:
-    lineage = _LINEAGE.search(sentence.text)
-    for name in mentions(sentence.text):
+def _of_families(sentence: Sentence, package: Package) -> Iterator[Finding]:
+    lineage, own = _LINEAGE.search(sentence.text), _own_names(package)
+    # A folder's name may have a donor's in it.
+    for name in mentions(sentence.text.replace(package.slug, "")):
         if squash(name) in own:
             continue
         if lineage:
@@ -142,11 +143,10 @@ def audited(package: Package, facts: Facts) -> list[Finding]:
         package: The port.
         facts: From :func:`built_facts`.
     """
-    own = _own_names(package)
     findings = [*_shape(package), *_fields(package)]
     open_deltas = any(isinstance(d.witness, Unimplemented) for d in package.port.deltas)
     for sentence in (s for file in package.files() for s in prose(file)):
-        findings += _of_families(sentence, own)
+        findings += _of_families(sentence, package)
         findings += _of_claims(sentence, facts)
         findings += _paths(sentence, package)
         if _UNFINISHED.search(sentence.text) and not open_deltas:

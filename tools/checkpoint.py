@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from common.testing.declare import load_port
 if TYPE_CHECKING:
     from max.graph import Weight
 
-    from common.adapters import Plan
+    from common.adapters import Plan, Tensor
 
 
 #: Keys of config.json that count something; none of it can be 0.
@@ -106,14 +107,23 @@ def planned(
     Raises:
         PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
     """
+    from common.adapters import described
+
+    return planned_from(architecture, huggingface_config, described(directory))
+
+
+def planned_from(
+    architecture: Any, huggingface_config: Any, checkpoint: Iterable[Tensor]
+) -> tuple[Plan, dict[str, Weight]]:
+    """As :func:`planned`, from tensors that are described already."""
     from max.graph.weights import WeightsFormat
 
-    from common.adapters import described, plan
+    from common.adapters import plan
 
     config = architecture.config.from_huggingface(huggingface_config)
     weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
     parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
-    return plan(config, weight_map, described(directory), config.dtype), parameters
+    return plan(config, weight_map, checkpoint, config.dtype), parameters
 
 
 def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:

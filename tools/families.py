@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib.util
 import re
 from collections.abc import Iterator
-from pathlib import Path
+
+from . import installed
 
 #: Families whose names are words of other meanings; these count only when capitalised.
 _WORDS = {
@@ -33,14 +33,6 @@ _WORDS = {
 _SKIPPED = {"blt", "data2vec_text", "doge", "dots", "got_ocr"}
 
 
-def transformers_root() -> Path:
-    """Returns the folder of the installed transformers, without importing it."""
-    spec = importlib.util.find_spec("transformers")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent
-
-
 def squash(name: str) -> str:
     """Returns a name without case, spaces and punctuation: ``GPT-NeoX`` is ``gpt_neox``."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
@@ -49,8 +41,9 @@ def squash(name: str) -> str:
 @functools.cache
 def causal_models() -> dict[str, str]:
     """Returns model_type to class of every causal language model that transformers knows."""
-    file = transformers_root() / "models/auto/modeling_auto.py"
-    for node in ast.walk(ast.parse(file.read_text())):
+    home = installed.folder("transformers")
+    assert home is not None
+    for node in ast.walk(ast.parse((home / "models/auto/modeling_auto.py").read_text())):
         if (
             isinstance(node, ast.Assign)
             and isinstance(node.targets[0], ast.Name)
@@ -59,7 +52,7 @@ def causal_models() -> dict[str, str]:
         ):
             pairs = ast.literal_eval(node.value.args[0])
             return {model: cls if isinstance(cls, str) else cls[0] for model, cls in pairs}
-    raise RuntimeError(f"{file} has no MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
+    raise RuntimeError("transformers has no MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
 
 
 @functools.cache

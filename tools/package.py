@@ -17,6 +17,12 @@ from pathlib import Path
 from common.errors import PortError
 from common.testing.declare import Port, load_port
 
+from . import installed
+
+
+class BrokenPortError(PortError):
+    """A port that is there, and cannot be imported."""
+
 
 @dataclass(frozen=True)
 class Package:
@@ -37,16 +43,21 @@ class Package:
         return sorted(self.directory.glob("*.py"))
 
 
+def ports_folder() -> Path:
+    """Returns the folder of the ports."""
+    found = installed.folder("architectures")
+    assert found is not None
+    return found
+
+
 def open_package(name: str) -> Package:
     """Returns the port of a slug, or of a path to a folder. Imports the port.
 
     Raises:
         PortError: If there is no such port, or its folder cannot be imported.
     """
-    import architectures
-
     path = Path(name).expanduser()
-    folder = Path(architectures.__path__[0]) / name
+    folder = ports_folder() / name
     if "/" not in name and ((folder / "deltas.py").is_file() or not path.is_dir()):
         return Package(name, folder, load_port(name))
     return _of_directory(path.resolve())
@@ -71,5 +82,6 @@ def _of_directory(directory: Path) -> Package:
     except PortError:
         raise
     except Exception as error:
-        raise PortError(f"importing {directory} failed: {type(error).__name__}: {error}") from None
+        said = f"{type(error).__name__}: {error}"
+        raise BrokenPortError(f"importing {directory} failed: {said}") from None
     return Package(directory.name, directory, dataclasses.replace(port, package=directory.name))
