@@ -156,6 +156,11 @@ PORTS = {
         *("{slug}.py", "mlp=GatedMLP(self.config,", "mlp=GatedMLP(self,"),
         {"graph": "AttributeError: ", "adapter": "AttributeError: ", "docstrings": "AttributeE"},
     ),
+    "a part that only fails when it is called": (
+        *("{slug}.py", "post_attention_layernorm=self.rms_norm(),"),
+        "post_attention_layernorm=None,",
+        {"graph": "TypeError: 'NoneType'", "adapter": "is not a parameter of the graph"},
+    ),
     "a rule forgotten": (
         *("weight_adapters.py", r'WeightMap(Rename(r"model\.(.*)", r"\1"))', "WeightMap()"),
         {"adapter": "is not a parameter of the graph"},

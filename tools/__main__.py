@@ -21,6 +21,7 @@ from rich.markup import escape
 from common.errors import PortError
 
 from .audit import audit
+from .compare import compare
 from .demo import demo
 from .gates import gates
 from .keys import list_keys
@@ -44,6 +45,7 @@ app.command("weights")(weights)
 app.command("audit")(audit)
 app.command("scaffold")(scaffold)
 app.command("gates")(gates)
+app.command("compare", context_settings={"allow_extra_args": True})(compare)
 app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)

@@ -22,6 +22,7 @@ from typing import Any
 from common.errors import PortError, nearest
 
 from . import installed
+from .output import plain
 from .package import ports_folder
 from .reference import Change, Reference, changes, config_defaults, modeling_file
 from .source import Source
@@ -36,6 +37,7 @@ PLAIN_VALUES: Mapping[str, Any] = {
     "rms_norm_eps": 1e-6,
     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
 }
+_TRAINING = re.compile(r"dropout|pdrop|initializer|aux_loss")
 #: Keys that every config class has from its base.
 INHERITED = ("tie_word_embeddings",)
 
@@ -170,15 +172,15 @@ def compare(source: Source, donor: Donor) -> Comparison:
     absent = {key: donors.get(key, PLAIN_VALUES.get(key)) for key in sorted(wanted - has)}
     written = {key for key in (*defaults, *source.config) if isinstance(key, str)}
     rest = written - keys.required - keys.optional - {norm_eps}
-    training = {key for key in rest if re.search(r"dropout|pdrop|initializer|aux_loss", key)}
+    training = {key for key in rest if _TRAINING.search(key) and key.isidentifier()}
     aliases = _aliases(model_type)
     rest -= {old for old, new in aliases.items() if new in keys.required}
     return Comparison(
         changes=tuple(changes(model_type, donor.model_type)),
-        unread=tuple(sorted(key for key in rest - training if key.isidentifier())),
+        unread=tuple(sorted(rest - training)),
         absent=absent,
         norm_eps=norm_eps,
-        training=tuple(sorted(key for key in training if key.isidentifier())),
+        training=tuple(sorted(training)),
     )
 
 
@@ -220,9 +222,9 @@ def entries(source: Source, donor: Donor, found: Comparison) -> list[Entry]:
     ]
     made += [
         Entry(
-            f"config key {key}",
+            f"config key {plain(key)[:60]}",
             f"{reference.file.name}:{key_line(reference, key)}",
-            f"{key} is in the config, and the donor does not read it",
+            "it is in the config, and the donor does not read it",
         )
         for key in found.unread
         if not any(_says(change, key) for change in found.changes)

@@ -250,7 +250,9 @@ def _tried(name: str, check: Callable[[Subject], str], subject: Subject) -> Gate
 
 def _line(error: BaseException) -> str:
     text = " ".join(str(error.__cause__ or error).split())
-    return text if len(text) <= 400 else f"{text[:397]}..."
+    # What is not ours may be pages long.
+    longest = 4000 if isinstance(error, Shut | PortError) else 400
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
 def passed(subject: Subject, phase: Phase) -> list[Gate]:
