@@ -26,6 +26,7 @@ from .demo import demo
 from .gates import gates
 from .keys import list_keys
 from .list import list_ports
+from .plan import plan
 from .scaffold import scaffold
 from .serve import serve
 from .verify import verify
@@ -43,6 +44,7 @@ app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
 app.command("audit")(audit)
+app.command("plan")(plan)
 app.command("scaffold")(scaffold)
 app.command("gates")(gates)
 app.command("compare", context_settings={"allow_extra_args": True})(compare)
