@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from common.errors import PortError
 
+from .archs import list_archs
 from .demo import demo
 from .keys import list_keys
 from .list import list_ports
@@ -38,6 +39,7 @@ app.command("list")(list_ports)
 app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
+app.command("list-archs")(list_archs)
 app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)

@@ -85,7 +85,8 @@ def max_names() -> Mapping[str, str]:
             texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
             if len(texts) == 3 and not node.keywords:
                 name, module, _ = map(str, texts)
-                found[name] = module.lstrip(".").split(".")[0]
+                # The first of a name generates text; a second is for another task.
+                found.setdefault(name, module.lstrip(".").split(".")[0])
     return with_aliases(found)
 
 
