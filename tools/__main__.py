@@ -22,6 +22,7 @@ from common.errors import PortError
 
 from .archs import list_archs
 from .demo import demo
+from .inspecting import inspect
 from .keys import list_keys
 from .list import list_ports
 from .serve import serve
@@ -39,6 +40,7 @@ app.command("list")(list_ports)
 app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
+app.command("inspect")(inspect)
 app.command("list-archs")(list_archs)
 app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)

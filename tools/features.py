@@ -116,6 +116,17 @@ def _reads(pattern: str, state: str = YES) -> Callable[[Code], tuple[str, str]]:
     return code
 
 
+def _switched(pattern: str, keys: str) -> Callable[[Code], tuple[str, str]]:
+    """As :func:`_reads`; a branch where the code also reads one of ``keys``."""
+    reads = _reads(pattern)
+
+    def code(code: Code) -> tuple[str, str]:
+        state, where = reads(code)
+        return (BRANCH if state == YES and re.search(keys, code.text) else state), where
+
+    return code
+
+
 def _lacks(pattern: str) -> Callable[[Code], tuple[str, str]]:
     def code(code: Code) -> tuple[str, str]:
         mlp = re.search(r"class \w*(MLP|FeedForward|DecoderLayer|Block)\b", code.text)
@@ -164,6 +175,14 @@ def _some_rotate(code: Code) -> tuple[str, str]:
     return NO, ""
 
 
+_pairs = _reads(r"::2\]|repeat_interleave\(2|view_as_complex")
+
+
+def _interleaved(code: Code) -> tuple[str, str]:
+    # Sinusoids are laid out in pairs too.
+    return _pairs(code) if "rotary" in code.text.lower() else (NO, "")
+
+
 _learned = _reads(
     r"self\.(wpe|embed_positions|position_embeddings?|positions_embed|pos_encoding) = "
     r"[\w.]*(Embedding|positional_encoding)\(|\"pos_encoding\","
@@ -193,6 +212,16 @@ def _windowed(config: Config) -> bool | None:
     if config.get("use_sliding_window") is False:
         return False
     return bool(config["sliding_window"]) if "sliding_window" in config else None
+
+
+def _mixed(config: Config) -> bool | None:
+    """Whether layers differ so that some may not rotate."""
+    rotate, kinds = config.get("no_rope_layers"), config.get("layer_types")
+    if isinstance(rotate, list):
+        return any(layer == 0 for layer in rotate)
+    if isinstance(kinds, list):
+        return len({str(kind) for kind in kinds[:1000]}) > 1
+    return None
 
 
 def _flag(*keys: str) -> Callable[[Config], bool | None]:
@@ -227,7 +256,10 @@ _MLP = "gate_proj|up_proj|down_proj|c_fc|fc1|fc2|dense_h_to_4h|fc_in|lin1|dense_
 _AFTER = (
     r"self\.(post_feedforward_layernorm|post_self_attn_layernorm|post_mlp_layernorm|post_norm1)"
 )
-_RECURRENT = r"\b(conv1d|\w*[Ss]hort_?[Cc]onv|rg_lru|time_mixing|lightning_attn|slope_rate|time_decay|xLSTMBlock|\w*[mM]lstm\w*)\b"
+_RECURRENT = (
+    r"\bconv1d\b|[Ss]hort_?[Cc]onv|rg_lru|time_mixing|time_decay|lightning_attn|slope_rate"
+    r"|xLSTMBlock"
+)
 
 #: Every feature that is looked for.
 FEATURES: tuple[Feature, ...] = (
@@ -244,7 +276,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "QK norm",
         "attention",
-        _reads(r"self\.(q|k|query|key)_?(norm|layernorm|ln)\w* = "),
+        _switched(r"self\.(q|k|query|key)_?(norm|layernorm|ln)\w* = ", "use_qk_norm|qk_layernorm"),
         _flag("use_qk_norm", "qk_layernorm"),
     ),
     Feature(
@@ -252,11 +284,7 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("fused QKV", "attention", _reads(_linear(_FUSED_QKV))),
     Feature("sliding window", "attention", _reads("sliding_|[\"']local[\"']", BRANCH), _windowed),
-    Feature(
-        "interleaved RoPE",
-        "rope",
-        _reads(r"(?i)(?<=rota)[\s\S]*?(::2\]|repeat_interleave\(2|view_as_complex)"),
-    ),
+    Feature("interleaved RoPE", "rope", _interleaved),
     Feature(
         "partial RoPE",
         "rope",
@@ -266,21 +294,22 @@ FEATURES: tuple[Feature, ...] = (
         ),
         _partial,
     ),
-    Feature("layers without RoPE", "rope", _some_rotate),
+    Feature("layers without RoPE", "rope", _some_rotate, _mixed),
     Feature("learned positions", "rope", _learned),
     Feature(
         "two-matrix MLP",
         "mlp",
         _lacks(r"gate_proj|gate_up_proj|\bw3\b|\bv1\b|\.Wi\b|input_linear|gate_and_up"),
     ),
-    Feature("MLP bias", "mlp", _bias(_MLP), _flag("mlp_bias")),
+    Feature("MLP bias", "mlp", _bias(_MLP), _flag("mlp_bias", "use_bias")),
     Feature("fused gate and up", "mlp", _reads(_linear("gate_up_proj|Wi|input_linear"))),
     Feature("mixture of experts", "mlp", _reads(r"\.experts\b|moe\w*\("), _experts),
     Feature(
         "parallel residual",
         "block",
-        _reads(
-            r"(?m)^(?=.*att)(?=.*(?:mlp|feed_forward)).*\w \+ \w+ \+ \w|mlp_output \+= att", BRANCH
+        _switched(
+            r"(?m)^(?=.*att)(?=.*(?:mlp|feed_forward)).*\w \+ \w+ \+ \w|mlp_output \+= att",
+            "use_parallel_residual|parallel_attn",
         ),
         _flag("use_parallel_residual", "parallel_attn"),
     ),
@@ -299,3 +328,76 @@ FEATURES: tuple[Feature, ...] = (
     Feature("logit softcap", "head", _reads(r"logits?_soft_?cap|soft_cap\("), _softcap),
     Feature("scaled logits", "head", _reads(r"logit_scale|logits_scaling|lm_head_multiplier")),
 )
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A feature that a checkpoint has, or that its class could have.
+
+    Attributes:
+        name: The feature's.
+        part: Where it is.
+        state: YES, or BRANCH where only another checkpoint of the class has it.
+        where: The reference's line, ``file.py:line``.
+    """
+
+    name: str
+    part: str
+    state: str
+    where: str
+
+
+def deltas(code: Code, config: Config) -> list[Delta]:
+    """Returns the features of a checkpoint and of its class, in the order of the table."""
+    found = ((feature, *feature.of(code, config)) for feature in FEATURES)
+    return [
+        Delta(feature.name, feature.part, state, where)
+        for feature, state, where in found
+        if state != NO
+    ]
+
+
+@dataclass(frozen=True)
+class Donor:
+    """An architecture to start from.
+
+    Attributes:
+        name: The class.
+        slug: Its folder.
+        origin: ``ports`` or ``max``.
+        adds: Features of the model that the donor's class does not have.
+        removes: Features that the donor's class always has, and the model does not.
+    """
+
+    name: str
+    slug: str
+    origin: str
+    adds: tuple[str, ...]
+    removes: tuple[str, ...]
+
+    @property
+    def differences(self) -> int:
+        """How many features a port would change."""
+        return len(self.adds) + len(self.removes)
+
+
+def donors(code: Code, config: Config, class_name: str | None) -> list[Donor]:
+    """Returns what is registered, by how little the model differs; ours first among equals.
+
+    A donor is taken to do what transformers does for its class, in every branch.
+    """
+    wanted = {delta.name for delta in deltas(code, config) if delta.state == YES}
+    found = []
+    places = [(installed.port_names(), "ports"), (installed.max_names(), "max")]
+    for names, origin in places:
+        for name, slug in names.items():
+            model_type = installed.causal_types().get(name)
+            theirs = code_of(name, model_type) if model_type and name != class_name else None
+            if theirs is None or not re.search(r"class \w*Attention\b", theirs.text):
+                # Code that is another class's says nothing.
+                continue
+            states = {feature.name: feature.code(theirs)[0] for feature in FEATURES}
+            adds = tuple(sorted(n for n in wanted if states[n] == NO))
+            removes = tuple(sorted(n for n, s in states.items() if s == YES and n not in wanted))
+            found.append(Donor(name, slug, origin, adds, removes))
+    return sorted(found, key=lambda donor: (donor.differences, donor.origin != "ports", donor.name))
