@@ -17,6 +17,10 @@ from typing import Any
 import pytest
 
 from common.testing.sparse import write_sparse
+from tools.config_keys import UNKNOWN, meaning
+from tools.features import FEATURES, YES
+from tools.inspecting import inspected
+from tools.installed import folder
 from tools.source import Source, open_source
 from tools.walls import BLOCKER, found
 
@@ -31,6 +35,11 @@ TINY = {
     "num_key_value_heads": 2,
     "head_dim": 32,
     "vocab_size": 512,
+}
+#: Rows on which the commands and the data differ, and why; at most five.
+DISAGREEMENTS = {
+    "CTRLLMHeadModel": "its MLP is a function that returns nn.Sequential: biases are not seen",
+    "GraniteMoeSharedForCausalLM": "the data leaves out that its shared MLP fuses gate and up",
 }
 #: What a class needs besides, or instead (None leaves its own default).
 ODD: dict[str, dict[str, Any]] = {
@@ -101,3 +110,58 @@ def test_walls_are_the_catalogs(sources: dict[str, Source]) -> None:
         if bool(walled[row["class"]]) != row["walled"]
     }
     assert wrong == {}
+
+
+def test_deltas_are_the_catalogs(sources: dict[str, Source]) -> None:
+    wrong = {}
+    for row in ROWS:
+        inspection = inspected(sources[row["class"]])
+        assert inspection.deltas is not None, row
+        states = {delta.name: delta.state for delta in inspection.deltas}
+        missed = set(row["deltas"]) - set(states)
+        # Of what is a wall, the data says only what makes it one.
+        more = {name for name, state in states.items() if state == YES and not row["walled"]}
+        if missed or more - set(row["deltas"]):
+            wrong[row["class"]] = (missed, more - set(row["deltas"]))
+    assert set(wrong) == set(DISAGREEMENTS), wrong
+    assert len(DISAGREEMENTS) <= 5
+
+
+def test_every_feature_is_some_decoders() -> None:
+    looked_for = {feature.name for feature in FEATURES}
+    assert {name for row in ROWS for name in row["deltas"]} == looked_for - {"attention sinks"}
+
+
+def test_every_size_agrees_with_the_headers(sources: dict[str, Source]) -> None:
+    notes = {
+        name: sorted({check.key for check in inspected(source).checks if check.note})
+        for name, source in sources.items()
+    }
+    assert {name: found for name, found in notes.items() if found} == {
+        # The gate of attention's output is in q_proj.
+        "Qwen3NextForCausalLM": ["head_dim × heads"],
+        "Qwen3_5MoeForCausalLM": ["head_dim × heads"],
+        # Decoders in decoders, which walls keep out.
+        "BltForCausalLM": ["vocab_size"],
+        "HrmTextForCausalLM": ["num_hidden_layers"],
+        "LongcatFlashForCausalLM": ["num_hidden_layers"],
+    }
+
+
+def test_every_key_is_known(sources: dict[str, Source]) -> None:
+    keys = {key for source in sources.values() for key in source.config}
+    assert {key for key in keys if meaning(key) is UNKNOWN} == set()
+    assert len(keys) > 300
+
+
+def test_every_delta_is_where_the_reference_says(sources: dict[str, Source]) -> None:
+    inspection = inspected(sources["Starcoder2ForCausalLM"])
+    assert inspection.reference == "transformers/models/starcoder2/modeling_starcoder2.py"
+    home = folder("transformers")
+    assert home
+    lines = (home.parent / inspection.reference).read_text().splitlines()
+    found = {d.name: lines[int(d.where.split(":")[1]) - 1].strip() for d in inspection.deltas or ()}
+    assert "nn.LayerNorm(" in found["LayerNorm"]
+    assert "_proj = nn.Linear(" in found["QKV bias"]
+    assert "_tied_weights_keys" in found["tied head"]
+    assert [d.name for d in inspection.donors[:1]] == ["GPTNeoXForCausalLM"]

@@ -65,6 +65,17 @@ def transformers_classes() -> frozenset[str]:
     return frozenset(re.findall(r'"([A-Z]\w+)"', text))
 
 
+@functools.cache
+def causal_types() -> Mapping[str, str]:
+    """Returns the classes that generate text, each with a model type of its own."""
+    text = _text("transformers", "models/auto/modeling_auto.py")
+    table = text.partition("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = ")[2].partition("\n)\n")[0]
+    found: dict[str, str] = {}
+    for model_type, name in re.findall(r'\("([^"]+)", "(\w+)"\)', table):
+        found.setdefault(name, model_type)
+    return found
+
+
 def modeling_file(model_type: str) -> Path | None:
     """Returns the reference code of a model type, if transformers has it."""
     home, name = folder("transformers"), model_types().get(model_type)
@@ -85,7 +96,8 @@ def max_names() -> Mapping[str, str]:
             texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
             if len(texts) == 3 and not node.keywords:
                 name, module, _ = map(str, texts)
-                found[name] = module.lstrip(".").split(".")[0]
+                # The first of a name generates text; a second is for another task.
+                found.setdefault(name, module.lstrip(".").split(".")[0])
     return with_aliases(found)
 
 

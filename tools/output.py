@@ -19,7 +19,12 @@ from rich.table import Column, Table
 
 def print_json(found: Any) -> None:
     """Prints what a program will read."""
-    print(json.dumps(found, indent=2))
+    print(json_text(found))
+
+
+def json_text(found: Any) -> str:
+    """Returns JSON for files and pipes."""
+    return json.dumps(found, indent=2)
 
 
 def plain(text: str) -> str:

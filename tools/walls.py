@@ -89,8 +89,8 @@ def _texts(value: Any) -> list[str]:
     return [text for text in values if isinstance(text, str)]
 
 
-def _number(config: Mapping[str, Any], *keys: str) -> int | None:
-    """The first of ``keys`` that is a positive integer."""
+def number(config: Mapping[str, Any], *keys: str) -> int | None:
+    """Returns the value of the first of ``keys`` that is a positive integer."""
     for key in keys:
         value = config.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
@@ -106,9 +106,9 @@ def class_name(config: Mapping[str, Any]) -> str | None:
 
 def sizes(config: Mapping[str, Any]) -> tuple[int | None, int | None, int | None, int | None]:
     """Returns hidden size, attention heads, their dimension, and key-value heads."""
-    hidden = _number(config, "hidden_size", "n_embd", "d_model")
-    heads = _number(config, "num_attention_heads", "n_head", "n_heads")
-    head_dim = _number(config, "head_dim")
+    hidden = number(config, "hidden_size", "n_embd", "d_model")
+    heads = number(config, "num_attention_heads", "n_head", "n_heads")
+    head_dim = number(config, "head_dim", "attention_head_dim")
     if head_dim is None and hidden and heads:
         head_dim = hidden // heads
     kv_heads = 1 if config.get("multi_query") is True else heads
@@ -116,7 +116,7 @@ def sizes(config: Mapping[str, Any]) -> tuple[int | None, int | None, int | None
         hidden,
         heads,
         head_dim,
-        _number(config, "num_key_value_heads", "num_kv_heads") or kv_heads,
+        number(config, "num_key_value_heads", "num_kv_heads") or kv_heads,
     )
 
 
@@ -322,7 +322,7 @@ def _window(source: Source) -> str | None:
 
 
 def _narrow_embedding(source: Source) -> str | None:
-    width, hidden = (_number(source.config, key) for key in ("word_embed_proj_dim", "hidden_size"))
+    width, hidden = (number(source.config, key) for key in ("word_embed_proj_dim", "hidden_size"))
     return f"word_embed_proj_dim {width} of {hidden}" if width and width != hidden else None
 
 
