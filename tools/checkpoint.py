@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.checkpoint import read_config
+from common.checkpoint import read_config, weight_files
 from common.errors import PortError, nearest
 from common.testing.declare import load_port
 
@@ -106,12 +106,12 @@ def planned(
     Raises:
         PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
     """
-    from max.graph.weights import WeightsFormat
+    from max.graph.weights import weights_format
 
     from common.adapters import described, plan
 
     config = architecture.config.from_huggingface(huggingface_config)
-    weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
+    weight_map = architecture.weight_adapters[weights_format(weight_files(directory))].weight_map
     parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
     return plan(config, weight_map, described(directory), config.dtype), parameters
 
