@@ -260,7 +260,7 @@ def test_concatenated_qkv(sizes: tuple[int, int, int, bool], dtype: DType) -> No
     rows = (kv * group + 2 * kv) * dim
     fused = np.arange(rows * (1 if bias else 3)).astype(DTYPES[dtype])
     fused = fused if bias else fused.reshape(rows, 3)
-    rule = SplitQKV("w", "{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
+    rule = SplitQKV(pattern="w", to="{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
     made = convert(
         {"w": fused if dtype != DType.float32 else fused.view(np.float32)}, rule, dtype=dtype
     )
@@ -273,7 +273,9 @@ def test_concatenated_qkv(sizes: tuple[int, int, int, bool], dtype: DType) -> No
 def test_grouped_qkv_is_falcons(sizes: tuple[int, int, int, bool]) -> None:
     kv, group, dim, bias = sizes
     fused = numbers(kv * (group + 2) * dim, *([] if bias else [3]))
-    rule = SplitGroupedQKV("w", "{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
+    rule = SplitGroupedQKV(
+        pattern="w", to="{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim
+    )
     made = convert({"w": fused}, rule)
     groups = fused.reshape(kv, group + 2, dim, -1)
     for part, expected in (
@@ -285,7 +287,7 @@ def test_grouped_qkv_is_falcons(sizes: tuple[int, int, int, bool]) -> None:
 
 
 def test_a_split_of_other_sizes_is_refused() -> None:
-    rule = SplitQKV("w", "{}", num_heads=2, num_kv_heads=1, head_dim=4)
+    rule = SplitQKV(pattern="w", to="{}", num_heads=2, num_kv_heads=1, head_dim=4)
     with pytest.raises(PortError, match="tensor w has 15 rows; SplitQKV expects 16"):
         convert({"w": numbers(15, 2)}, rule)
     with pytest.raises(PortError, match="tensor w has 15 rows; SplitGateUp expects 14"):

@@ -6,16 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """GPT-NeoX's weights: other names, a fused head-interleaved QKV, partial RoPE rows."""
 
-from common.adapters import (
-    Adapter,
-    CanonicalRope,
-    Drop,
-    FromGGUF,
-    RenameParts,
-    SplitGroupedQKV,
-    SplitQKV,
-    WeightMap,
-)
+from common import adapters
+from common.adapters import Adapter, WeightMap, gguf_map
 
 from .model_config import GPTNeoXConfig
 
@@ -28,26 +20,16 @@ PARTS = {
     "attention.dense": "self_attn.o_proj",
     "attention.query_key_value": "self_attn.qkv_proj",
 }
-FUSED, SPLIT = r"(layers\.\d+\.self_attn)\.qkv_proj\.(.*)", r"\1.{}_proj.\2"
+BUFFERS = r"gpt_neox\.layers\.\d+\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)"
 
 
 def weight_map(config: GPTNeoXConfig) -> WeightMap:
-    """What differs in safetensors."""
+    """The checkpoint's differences from the graph."""
     return WeightMap(
-        Drop(
-            r"gpt_neox\.layers\.\d+\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)",
-            "buffers for masks and frequencies in older files",
-        ),
-        RenameParts("gpt_neox", PARTS),
-        SplitGroupedQKV(FUSED, SPLIT, **config.heads),
-        CanonicalRope(rope=config.rope),
-    )
-
-
-def gguf_map(config: GPTNeoXConfig) -> WeightMap:
-    """What differs in GGUF, whose converters bring q, k and v of all heads together."""
-    return WeightMap(
-        FromGGUF(), SplitQKV(FUSED, SPLIT, **config.heads), CanonicalRope(rope=config.rope)
+        adapters.Drop(BUFFERS, "buffers for masks and frequencies in older files"),
+        adapters.RenameParts("gpt_neox", PARTS),
+        adapters.SplitGroupedQKV(**config.heads),
+        adapters.CanonicalRope(rope=config.rope),
     )
 
 

@@ -6,20 +6,17 @@
 # ===----------------------------------------------------------------------=== #
 """SmolLM3's weights: the graph's names, under ``model.``; GGUF interleaves RoPE rows."""
 
-from common.adapters import Adapter, CanonicalRope, FromGGUF, RenameParts, WeightMap
+from functools import partial
+
+from common.adapters import Adapter, RenameParts, WeightMap, gguf_map
 
 from .model_config import SmolLM3Config
 
 
 def weight_map(config: SmolLM3Config) -> WeightMap:
-    """What differs in safetensors."""
+    """The checkpoint's differences from the graph."""
     return WeightMap(RenameParts("model"))
 
 
-def gguf_map(config: SmolLM3Config) -> WeightMap:
-    """What differs in GGUF: q and k of every layer, those without positions too."""
-    return WeightMap(FromGGUF(), CanonicalRope(rope=config.rope, interleaved=True))
-
-
 convert_safetensor_state_dict = Adapter(SmolLM3Config, weight_map)
-convert_gguf_state_dict = Adapter(SmolLM3Config, gguf_map)
+convert_gguf_state_dict = Adapter(SmolLM3Config, partial(gguf_map, interleaved=True))

@@ -7,7 +7,7 @@
 """Checkpoint tensors to graph weights: rules, the map that applies them, and the audit."""
 
 from .audit import audit
-from .gguf import FromGGUF
+from .gguf import FromGGUF, gguf_map
 from .headers import described
 from .quantised import MXFP4, GroupOrder
 from .rules import (
@@ -55,5 +55,6 @@ __all__ = [
     "WeightMap",
     "audit",
     "described",
+    "gguf_map",
     "plan",
 ]

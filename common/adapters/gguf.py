@@ -18,7 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from common.config import DecoderConfig
+
+from .rules import CanonicalRope, SplitQKV
 from .tensor import Tensor
+from .weight_map import WeightMap
 
 #: Roles in gguf's ``MODEL_TENSOR``, and the graph's names for them.
 ROLES: Mapping[str, str] = {
@@ -62,3 +66,15 @@ class FromGGUF:
         number = layer[0] if layer else ""
         to = _names().get(re.sub(r"\d+", "{}", stem, count=1))
         return tensor.renamed(f"{to.format(number)}.{kind}", "FromGGUF") if to else tensor
+
+
+def gguf_map(config: DecoderConfig, *, interleaved: bool = False) -> WeightMap:
+    """Returns the map of a port whose GGUF differs from its graph in names and rotation only.
+
+    Args:
+        config: The port's config.
+        interleaved: Whether llama.cpp rotates neighbouring columns (its rope type NORM), for which
+            the converter brings the pairs together, or split halves (NEOX).
+    """
+    rope = CanonicalRope(rope=config.rope, interleaved=interleaved)
+    return WeightMap(FromGGUF(), SplitQKV(**config.heads), rope)

@@ -176,16 +176,20 @@ class SplitGateUp(Split):
         return {"gate": slice(0, rows // 2), "up": slice(rows // 2, rows // 2 * 2)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitQKV(Split):
     """Splits ``q | k | v``; with one key-value head it is the multi-query layout.
 
     Attributes:
+        pattern: The fused projection; by default, what port and GGUF maps name it.
+        to: Names the parts, with ``{}`` for q, k and v.
         num_heads: Query heads.
         num_kv_heads: Key-value heads.
         head_dim: Rows of a head.
     """
 
+    pattern: str = r"(layers\.\d+\.self_attn)\.qkv_proj\.(.*)"
+    to: str = r"\1.{}_proj.\2"
     num_heads: int
     num_kv_heads: int
     head_dim: int
@@ -195,7 +199,7 @@ class SplitQKV(Split):
         return {"q": slice(0, q), "k": slice(q, q + kv), "v": slice(q + kv, q + 2 * kv)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitGroupedQKV(SplitQKV):
     """Splits groups of ``q heads of the group | k | v``, one for each key-value head.
 
