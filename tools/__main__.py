@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from common.errors import PortError
 
+from .compile import compile_graphs
 from .demo import demo
 from .list import list_ports
 from .serve import serve
@@ -36,6 +37,7 @@ app.command("list")(list_ports)
 app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
+app.command("compile")(compile_graphs)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 
