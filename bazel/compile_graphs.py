@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from declared import use_declared_sources_only
+from bazel.declared import use_declared_sources_only
 
 
 def main(out: str, lane: str, *slugs: str) -> None:

@@ -26,6 +26,7 @@ def _compiled_graphs_impl(ctx):
         outputs = [out],
         mnemonic = "CompileGraphs",
         progress_message = "Compiling the graphs of " + ", ".join(ctx.attr.ports),
+        use_default_shell_env = True,
         # The compiler keeps two cores busy.
         execution_requirements = {"cpu:2": "", "no-remote-exec": ""},
     )

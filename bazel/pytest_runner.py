@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from declared import use_declared_sources_only
+
+from bazel.declared import use_declared_sources_only
 
 
 class Shard:

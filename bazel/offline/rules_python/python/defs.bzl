@@ -15,6 +15,8 @@ _LAUNCHER = """#!/usr/bin/env bash
 set -euo pipefail
 sources="${{RUNFILES_DIR:-$0.runfiles}}/{workspace}"
 checkout=$(dirname "$(readlink -f "$sources/{lock}")")
+# Mojo looks for Python's library by the python on the path.
+export PATH="$checkout/.venv/bin:$PATH" PYTHONPATH="$sources"
 exec "$checkout/.venv/bin/python" "$sources/{main}" "$@"
 """
 
@@ -30,7 +32,7 @@ def _py_binary_impl(ctx):
     )
     return DefaultInfo(executable = launcher, runfiles = runfiles)
 
-py_binary = rule(
+_py_binary = rule(
     implementation = _py_binary_impl,
     executable = True,
     attrs = {
@@ -41,6 +43,11 @@ py_binary = rule(
         "_lock": attr.label(default = "@@//:requirements_lock.txt", allow_single_file = True),
     },
 )
+
+def py_binary(name, **kwargs):
+    """Ours for this repository, the built-in one for Bazel's own tools."""
+    kind = native.py_binary if native.repository_name() != "@" else _py_binary
+    kind(name = name, **kwargs)
 
 py_library = native.py_library
 py_test = native.py_test
