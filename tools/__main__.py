@@ -23,6 +23,7 @@ from common.errors import PortError
 from .archs import list_archs
 from .audit import audit
 from .compare import compare
+from .compile import compile_graphs
 from .demo import demo
 from .gates import gates
 from .inspecting import inspect
@@ -53,6 +54,7 @@ app.command("audit")(audit)
 app.command("weights")(weights)
 app.command("verify")(verify)
 app.command("compare", context_settings={"allow_extra_args": True})(compare)
+app.command("compile")(compile_graphs)
 app.command("demo")(demo)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 app.command("list")(list_ports)

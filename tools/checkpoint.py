@@ -8,18 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.checkpoint import read_config
+from common.checkpoint import Header, read_config, read_headers
 from common.errors import PortError, nearest
 from common.testing.declare import load_port
 
 if TYPE_CHECKING:
     from max.graph import Weight
 
-    from common.adapters import Plan, Tensor
+    from common.adapters import Plan
 
 
 #: Keys of config.json that count something; none of it can be 0.
@@ -107,23 +107,22 @@ def planned(
     Raises:
         PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
     """
-    from common.adapters import described
-
-    return planned_from(architecture, huggingface_config, described(directory))
+    return planned_from(architecture, huggingface_config, read_headers(directory))
 
 
 def planned_from(
-    architecture: Any, huggingface_config: Any, checkpoint: Iterable[Tensor]
+    architecture: Any, huggingface_config: Any, headers: Sequence[Header]
 ) -> tuple[Plan, dict[str, Weight]]:
-    """As :func:`planned`, from tensors that are described already."""
-    from max.graph.weights import WeightsFormat
+    """As :func:`planned`, from headers that are read already."""
+    from max.graph.weights import weights_format
 
-    from common.adapters import plan
+    from common.adapters import described, plan
 
     config = architecture.config.from_huggingface(huggingface_config)
-    weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
+    files = sorted({header.file for header in headers})
+    weight_map = architecture.weight_adapters[weights_format(files)].weight_map
     parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
-    return plan(config, weight_map, checkpoint, config.dtype), parameters
+    return plan(config, weight_map, described(headers), config.dtype), parameters
 
 
 def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:

@@ -175,15 +175,13 @@ def weights_format(subject: Subject) -> str:
 
 def adapter(subject: Subject) -> str:
     """Every tensor has its place in the graph, and every parameter its tensor."""
-    from common.adapters import audit, described
+    from common.adapters import audit
 
     from .checkpoint import planned_from
 
     count = 0
     for source, headers in subject.headers():
-        plan, parameters = planned_from(
-            subject.architecture, subject.config(source), described(headers)
-        )
+        plan, parameters = planned_from(subject.architecture, subject.config(source), headers)
         audit(plan.produced, parameters)
         count += len(headers)
     return f"{count} tensors, each with its place, and no parameter without one"

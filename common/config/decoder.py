@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypedDict
 
 from max.dtype import DType
 from max.graph import DeviceRef
@@ -35,6 +35,14 @@ from common.errors import PortError
 
 from .keys import ConfigKeys
 from .rope import RopeParameters
+
+
+class Heads(TypedDict):
+    """Sizes of heads."""
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
 
 
 @dataclass(kw_only=True)
@@ -170,9 +178,9 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         )
 
     @property
-    def heads(self) -> dict[str, int]:
+    def heads(self) -> Heads:
         """The sizes that the rules for fused projections ask for, by their names."""
-        return dict(
+        return Heads(
             num_heads=self.num_attention_heads,
             num_kv_heads=self.num_key_value_heads,
             head_dim=self.head_dim,

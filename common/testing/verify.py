@@ -169,15 +169,19 @@ def disagreements(report: FixtureReport) -> Iterator[str]:
                 yield f"{where}: greedy tokens differ"
 
 
-def verify(ports: Sequence[Port], directory: Path, progress: Progress) -> list[PortReport]:
+def verify(
+    ports: Sequence[Port], directory: Path, progress: Progress, compiled: Path | None = None
+) -> list[PortReport]:
     """Verifies ports together, all their decoders compiled as one module.
 
     Args:
         ports: The ports.
         directory: An empty folder for the checkpoints.
         progress: Is told what starts, in a few words.
+        compiled: What `ports compile` made of them, in place of compiling.
     """
     from .batch import Batch
+    from .compile import reusing
     from .harness import build
 
     reports = [PortReport(port.model_type) for port in ports]
@@ -206,13 +210,16 @@ def verify(ports: Sequence[Port], directory: Path, progress: Progress) -> list[P
         for name, path in directories.items():
             progress(f"{port.model_type}: building the pipeline of {name}")
             try:
-                with batch.collecting(f"{port.model_type}/{name}"):
+                with batch.collecting(f"{port.model_type}/{name}"), reusing(compiled):
                     models.append((report, name, path, build(path, max_batch_size=len(PROMPTS))))
             except PortError as error:
                 report.problems.append(f"{name}: {error}")
     if models:
-        progress(f"compiling {len(models)} decoders as one module (minutes when cold)")
-        batch.compile()
+        if compiled:
+            batch.load(compiled)
+        else:
+            progress(f"compiling {len(models)} decoders as one module (minutes when cold)")
+            batch.compile()
     for report, name, path, model in models:
         progress(f"{report.slug}: prefill and decode of {name}")
         report.fixtures.append(compare(model, path, name))
