@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,12 @@ def test_a_false_sentence_is_found(case: str, tmp_path: Path, facts: Facts) -> N
     assert judged(open_package(str(folder)), facts) == [(verdict, why.format(slug=folder.name))]
 
 
+def test_a_format_needs_an_adapter(facts: Facts) -> None:
+    (gguf,) = [claim for claim in CLAIMS if claim.words.search("a GGUF file")]
+    assert gguf.holds(facts)
+    assert not gguf.holds(replace(facts, formats={"safetensors"}))
+
+
 @pytest.mark.parametrize(
     "sentence",
     [
@@ -178,6 +185,7 @@ def test_what_is_denied_is_not_claimed(sentence: str) -> None:
 
 def test_families_are_told_from_words() -> None:
     text = "Llama 3.1, GPT-NeoX and Phi-3; we opt for data of a git tree, smoothly, in phi and Opt"
+    text += ", by llama.cpp"
     assert list(mentions(text)) == ["Llama 3.1", "GPT-NeoX", "Phi-3", "Opt"]
 
 

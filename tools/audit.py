@@ -62,7 +62,7 @@ def built_facts(package: Package) -> Facts:
     port = package.port
     architecture = port.architecture()
     decoders = [dry_build(architecture, fixture_config(port, f)) for f in port.fixtures]
-    return gather(decoders, architecture.supported_encodings)
+    return gather(decoders, architecture)
 
 
 def _finding(verdict: str, sentence: Sentence, why: str) -> Finding:

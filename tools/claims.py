@@ -26,6 +26,7 @@ class Facts:
         attributes: Names under which parts hang.
         weights: Names of the parameters.
         encodings: What the port registers.
+        formats: Of files that the port has an adapter for.
         tied: Whether a fixture's head shares the embedding.
         partial: Whether a fixture rotates some columns of a head only.
     """
@@ -34,6 +35,7 @@ class Facts:
     attributes: set[str] = field(default_factory=set)
     weights: set[str] = field(default_factory=set)
     encodings: set[str] = field(default_factory=set)
+    formats: set[str] = field(default_factory=set)
     tied: bool = False
     partial: bool = False
 
@@ -47,9 +49,10 @@ def _is_part(value: Any) -> bool:
     return module.startswith(("common.layers", "max.nn")) or hasattr(value, "raw_state_dict")
 
 
-def gather(decoders: Iterable[Any], encodings: Iterable[str]) -> Facts:
+def gather(decoders: Iterable[Any], architecture: Any) -> Facts:
     """Walks built decoders: modules, and the positions and masks they hold."""
-    facts, seen = Facts(encodings=set(encodings)), set[int]()
+    facts, seen = Facts(encodings=set(architecture.supported_encodings)), set[int]()
+    facts.formats = {str(format.name) for format in architecture.weight_adapters}
 
     def walk(part: Any) -> None:
         if id(part) in seen:
@@ -127,9 +130,10 @@ CLAIMS = (
     _part("state space", r"mamba|ssm|state[- ]space", "mamba", "ssm"),
     _part("images", r"multimodal|vision|images?", "vision", "image"),
     _part("multi-GPU", r"multi-?gpu|tensor[- ]parallel(?:ism)?|sharded across", "distributed"),
+    _claim("GGUF", "gguf", lambda facts: "gguf" in facts.formats),
     _claim(
         "quantised weights",
-        r"fp8|float8|fp4|int4|gptq|awq|gguf|quanti[sz]ed",
+        r"fp8|float8|fp4|int4|gptq|awq|quanti[sz]ed",
         lambda facts: bool(facts.encodings - {"float32", "bfloat16", "float16"}),
     ),
 )

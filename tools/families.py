@@ -61,10 +61,11 @@ def _pattern() -> re.Pattern[str]:
     bases = {base for base in bases if len(base) > 2} - _SKIPPED
     spelled = sorted((base.replace("_", "[-_ ]?") for base in bases - _WORDS), key=len)
     capital = sorted(base.capitalize() for base in bases & _WORDS)
-    # After the name may stand a version, and then a CamelCase suffix, but no further letter.
+    # After the name may stand a version, and then a CamelCase suffix, but no further letter; and
+    # llama.cpp is no model.
     return re.compile(
         rf"(?<![A-Za-z])(?:(?i:{'|'.join(reversed(spelled))})|{'|'.join(capital)})"
-        r"(?:[-_ .]?\d+(?:\.\d+)*)?(?![a-z])"
+        r"(?:[-_ .]?\d+(?:\.\d+)*)?(?![a-z]|\.cpp)"
     )
 
 

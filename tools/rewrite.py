@@ -41,7 +41,7 @@ def renamed(
         if token.type == tokenize.NAME:
             text = _name(text, names)
         elif token.type == tokenize.STRING and token.start not in replaced:
-            text = re.sub(rf"^(r?[\"']){re.escape(old)}(\\?\.)", rf"\g<1>{new}\g<2>", text)
+            text = re.sub(rf"^(r?[\"']){re.escape(old)}(\\?\.|[\"'])", rf"\g<1>{new}\g<2>", text)
         elif token.type == tokenize.COMMENT and token.start[0] > LICENCE:
             text = "" if any(True for _ in mentions(text)) else text
         if text != token.string:
