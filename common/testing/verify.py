@@ -109,7 +109,7 @@ def check_flags(port: Port, directories: dict[str, Path]) -> Iterator[str]:
     from transformers import AutoConfig
 
     seen: dict[str, set[bool]] = {}
-    for fixture in port.fixtures:
+    for fixture in (f for f in port.fixtures if f.name in directories):
         config_cls = port.architecture(fixture.class_name).config
         config = config_cls.from_huggingface(AutoConfig.from_pretrained(directories[fixture.name]))
         for f in dataclasses.fields(config):
