@@ -7,9 +7,12 @@
 
 """Macros: pytest targets, and the targets of a port."""
 
+load("@gpu//:defs.bzl", "HAS_GPU")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
 
 _RUNNER = "//bazel:pytest_runner.py"
+
+_NOWHERE = ["@platforms//:incompatible"]
 
 def pytest_test(name, srcs, deps = [], args = [], **kwargs):
     """A py_test that runs its `test_*.py` sources with pytest.
@@ -23,7 +26,7 @@ def pytest_test(name, srcs, deps = [], args = [], **kwargs):
     """
     py_test(
         name = name,
-        srcs = srcs + [_RUNNER],
+        srcs = srcs + [_RUNNER, "//bazel:declared.py"],
         main = _RUNNER,
         args = ["$(rootpath %s)" % src for src in srcs if src.split(":")[-1].startswith("test_")] + args,
         legacy_create_init = 0,
@@ -32,11 +35,14 @@ def pytest_test(name, srcs, deps = [], args = [], **kwargs):
     )
 
 def port():
-    """The targets of a folder under architectures/: its library, and its proof.
+    """The targets of a folder under architectures/: its library, and its tests on each kind of device.
 
-    The proof depends on this port and common/ only, so that editing another port leaves it cached.
+    The tests depend on this port, common/ and its group's compiled graphs, and compile nothing.
+    `gpu_test` is for the lanes of .bazelrc: graphs are compiled for the lane's GPU anywhere, and run
+    where there is one.
     """
     slug = native.package_name().split("/")[-1]
+    graphs = "//architectures:%s_graphs" % slug
     native.exports_files(["proof.json"])
     py_library(
         name = slug,
@@ -48,10 +54,34 @@ def port():
             "//common/testing",
         ],
     )
-    pytest_test(
-        name = "proof",
-        timeout = "eternal",
+    attributes = dict(
+        timeout = "long",
         srcs = ["//tests/port:test_port.py"],
-        env = {"PORT": slug},
+        data = [graphs],
+        env = {
+            "PORT": slug,
+            "COMPILED": "$(rootpath %s)" % graphs,
+        },
+        shard_count = 2,
         deps = [":" + slug],
+    )
+    pytest_test(
+        name = "test",
+        target_compatible_with = select({
+            "//bazel:on_cpu": [],
+            "//conditions:default": _NOWHERE,
+        }),
+        **attributes
+    )
+    pytest_test(
+        name = "gpu_test",
+        tags = [
+            "gpu",
+            "resources:gpu:1",
+        ],
+        target_compatible_with = select({
+            "//bazel:on_cpu": _NOWHERE,
+            "//conditions:default": [] if HAS_GPU else _NOWHERE,
+        }),
+        **attributes
     )

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from bazel.declared import use_declared_sources_only
+
 
 class Shard:
     """Keeps every n-th collected test."""
@@ -36,21 +38,6 @@ class Shard:
         kept = items[self.index :: self.total]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
-
-
-def use_declared_sources_only() -> None:
-    """Takes the checkout off the path, so that an import that no target declares fails.
-
-    The environment adds the checkout for `max serve`; here the sources are the runfiles, for
-    child processes as well.
-    """
-    for entry in list(sys.path):
-        if (Path(entry) / "max_ports.pth").exists():
-            checkout = (Path(entry) / "max_ports.pth").read_text().strip()
-            sys.path[:] = [path for path in sys.path if path != checkout]
-    runfiles = str(Path(__file__).parents[1])
-    sys.path.insert(0, runfiles)
-    os.environ["PYTHONPATH"] = runfiles
 
 
 def main() -> int:

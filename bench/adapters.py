@@ -92,7 +92,9 @@ def bandwidth() -> dict[str, float]:
     rope = RopeParameters.read({"rope_theta": 1e4}, head_dim=128, max_position_embeddings=8)
     rules = {
         "permutation": CanonicalRope(rope=rope, interleaved=True),
-        "split": SplitGroupedQKV(".*", "{}", num_heads=96, num_kv_heads=16, head_dim=128),
+        "split": SplitGroupedQKV(
+            pattern=".*", to="{}", num_heads=96, num_kv_heads=16, head_dim=128
+        ),
     }
     copy = median_seconds(array.copy)
     ratios = {}

@@ -27,10 +27,13 @@ from transformers import AutoConfig
 from architectures.smollm3.model_config import SmolLM3Config
 from architectures.smollm3.weight_adapters import weight_map
 from common.adapters import (
+    MXFP4,
     CanonicalRope,
     Cast,
     Drop,
+    GroupOrder,
     Rename,
+    RenameParts,
     Reshape,
     Rule,
     SliceRows,
@@ -141,11 +144,111 @@ def test_a_head_on_disk_is_used_unless_tied(tied: bool, left: list[str]) -> None
     assert list(plan(config, weight_map, checkpoint, DType.float32).produced) == left
 
 
-def test_cast_leaves_integers_alone() -> None:
-    packed = Tensor.of("p", WeightData.from_numpy(np.zeros(2, np.int32), "p"))
-    made = WeightMap(Cast(".*", DType.bfloat16)).plan([packed, stored("w", numbers(2))]).produced
-    assert made["p"].read().dtype == DType.int32
-    assert made["w"].read().dtype == DType.bfloat16
+def test_cast_takes_what_it_is_told() -> None:
+    def dtypes(cast: Cast) -> dict[str, DType]:
+        packed = Tensor.of("p", WeightData.from_numpy(np.zeros(2, np.int32), "p"))
+        half = Tensor.of("h", WeightData.from_numpy(np.zeros(2, np.float16), "h"))
+        checkpoint = [packed, half, *(stored(n, numbers(2)) for n in ("w", "a.bias", "a.scales"))]
+        made = WeightMap(cast).plan(checkpoint).produced
+        assert all(tensor.read().dtype == tensor.dtype for tensor in made.values())
+        return {name: tensor.dtype for name, tensor in made.items()}
+
+    bf16, f32 = DType.bfloat16, DType.float32
+    kept = {"p": DType.int32, "a.bias": f32, "a.scales": f32}
+    assert dtypes(Cast(".*", bf16)) == {**kept, "w": bf16, "h": bf16}
+    everything = {"w": bf16, "h": bf16, "a.bias": bf16, "a.scales": bf16}
+    assert dtypes(Cast(".*", bf16, keep=None)) == {**everything, "p": DType.int32}
+    half = DType.float16
+    assert dtypes(Cast(".*", bf16, source=half)) == {**kept, "w": f32, "h": bf16}
+
+
+def test_parts_are_renamed_whole() -> None:
+    rule = RenameParts("m", {"attn": "self_attn", "attn.dense": "self_attn.o_proj", "m": "n"})
+    names = {
+        "m.0.attn.dense.bias": "0.self_attn.o_proj.bias",
+        "m.0.attn.dense_h.bias": "0.self_attn.dense_h.bias",
+        "m.0.c_attn.bias": "0.c_attn.bias",
+        "m.m.w": "n.w",
+        "mm.w": "mm.w",
+    }
+    assert list(convert({name: numbers(1) for name in names}, rule)) == list(names.values())
+
+
+@given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=4).map(".".join), st.data())
+def test_renaming_back_gives_the_name(name: str, data: st.DataObject) -> None:
+    there = dict(zip("abcde", data.draw(st.permutations("vwxyz")), strict=True))
+    back = {new: old for old, new in there.items()}
+    (found,) = convert({name: numbers(1)}, RenameParts("", there), RenameParts("", back))
+    assert found == name
+
+
+@given(
+    groups=st.integers(1, 4),
+    size=st.sampled_from([2, 4]),
+    outputs=st.integers(1, 3),
+    data=st.data(),
+)
+def test_group_order_is_gptqs(groups: int, size: int, outputs: int, data: st.DataObject) -> None:
+    inputs = groups * size
+    of_input = data.draw(st.permutations([i // size for i in range(inputs)]))
+    rng = np.random.default_rng(0)
+    x, scales = rng.standard_normal(inputs), rng.standard_normal((groups, outputs))
+    packed = rng.integers(-8, 8, (inputs, outputs))
+    g_idx = Tensor.of("l.g_idx", WeightData.from_numpy(np.array(of_input, np.int32), "l.g_idx"))
+    made = WeightMap(GroupOrder()).plan([g_idx]).produced["l.perm_idx"].read()
+    assert made.dtype == DType.int32
+    order = Buffer.from_dlpack(made.data).to_numpy()
+    # Dequantised: each input has its own group's scale.
+    expected = x @ (packed * scales[list(of_input)])
+    # As the kernel computes it: inputs in order, the scale by position.
+    found = x[order] @ (packed[order] * scales[np.arange(inputs) // size])
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def dequantise(blocks: Array, scales: Array) -> Array:
+    """MXFP4 as MAX lays it out, ``[..., bytes]`` and ``[..., groups]``, to float32."""
+    magnitudes = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
+    values = np.concatenate([magnitudes, -magnitudes])
+    nibbles = np.stack([blocks & 15, blocks >> 4], axis=-1).reshape(*blocks.shape[:-1], -1)
+    exponents = scales.repeat(nibbles.shape[-1] // scales.shape[-1], axis=-1).astype(np.float32)
+    return values[nibbles] * np.exp2(exponents - 127)
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 99))
+def test_mxfp4_is_transformers(experts: int, groups: int, seed: int) -> None:
+    import torch
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(0, 256, (experts, 2, groups, 16), np.uint8)
+    scales = rng.integers(120, 134, (experts, 2, groups), np.uint8)
+    tensors = [
+        Tensor.of(name, WeightData.from_numpy(array, name))
+        for name, array in (("e.w_blocks", blocks), ("e.w_scales", scales))
+    ]
+    made = WeightMap(MXFP4()).plan(tensors).produced
+    assert {name: (t.dtype, t.shape) for name, t in made.items()} == {
+        "e.w": (DType.uint8, (experts, 2, groups * 16)),
+        "e.w_scale": (DType.float8_e8m0fnu, (experts, 2, groups)),
+    }
+    found = dequantise(
+        *(
+            Buffer.from_dlpack(made[name].read().data).view(DType.uint8).to_numpy()
+            for name in ("e.w", "e.w_scale")
+        )
+    )
+    expected = convert_moe_packed_tensors(
+        torch.from_numpy(blocks), torch.from_numpy(scales), dtype=torch.float32
+    )
+    # transformers also transposes for its own matmul.
+    np.testing.assert_array_equal(found, expected.transpose(1, 2).numpy())
+
+
+def test_packed_tensors_of_another_type_are_refused() -> None:
+    with pytest.raises(PortError, match=r"tensor w_blocks is .*float32; MXFP4 is stored as uint8"):
+        convert({"w_blocks": numbers(1, 2, 16)}, MXFP4())
+    with pytest.raises(PortError, match=r"tensor w.g_idx is .*float32 \[4\]; a group index is"):
+        convert({"w.g_idx": numbers(4)}, GroupOrder())
 
 
 heads = st.tuples(st.integers(1, 3), st.integers(1, 3), st.sampled_from([2, 4]), st.booleans())
@@ -157,7 +260,7 @@ def test_concatenated_qkv(sizes: tuple[int, int, int, bool], dtype: DType) -> No
     rows = (kv * group + 2 * kv) * dim
     fused = np.arange(rows * (1 if bias else 3)).astype(DTYPES[dtype])
     fused = fused if bias else fused.reshape(rows, 3)
-    rule = SplitQKV("w", "{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
+    rule = SplitQKV(pattern="w", to="{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
     made = convert(
         {"w": fused if dtype != DType.float32 else fused.view(np.float32)}, rule, dtype=dtype
     )
@@ -170,7 +273,9 @@ def test_concatenated_qkv(sizes: tuple[int, int, int, bool], dtype: DType) -> No
 def test_grouped_qkv_is_falcons(sizes: tuple[int, int, int, bool]) -> None:
     kv, group, dim, bias = sizes
     fused = numbers(kv * (group + 2) * dim, *([] if bias else [3]))
-    rule = SplitGroupedQKV("w", "{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim)
+    rule = SplitGroupedQKV(
+        pattern="w", to="{}", num_heads=kv * group, num_kv_heads=kv, head_dim=dim
+    )
     made = convert({"w": fused}, rule)
     groups = fused.reshape(kv, group + 2, dim, -1)
     for part, expected in (
@@ -182,7 +287,7 @@ def test_grouped_qkv_is_falcons(sizes: tuple[int, int, int, bool]) -> None:
 
 
 def test_a_split_of_other_sizes_is_refused() -> None:
-    rule = SplitQKV("w", "{}", num_heads=2, num_kv_heads=1, head_dim=4)
+    rule = SplitQKV(pattern="w", to="{}", num_heads=2, num_kv_heads=1, head_dim=4)
     with pytest.raises(PortError, match="tensor w has 15 rows; SplitQKV expects 16"):
         convert({"w": numbers(15, 2)}, rule)
     with pytest.raises(PortError, match="tensor w has 15 rows; SplitGateUp expects 14"):
@@ -199,10 +304,12 @@ def test_transpose_is_its_own_inverse(n: int, m: int, dtype: DType) -> None:
     assert twice.view(DTYPES[dtype]).tolist() == array.tolist()
 
 
-@given(st.integers(1, 12), st.integers(1, 3))
-def test_stack_and_unstack_are_inverse(count: int, rows: int) -> None:
+@given(st.integers(1, 12), st.integers(1, 3), st.data())
+def test_stack_and_unstack_are_inverse(count: int, rows: int, data: st.DataObject) -> None:
     experts = {f"l.e.{i}.w": numbers(rows, 2) + i for i in range(count)}
-    stacked = convert(experts, Stack(r"l\.e\.(?P<i>\d+)\.w", "l.e.w"))
+    # Files list tensors by name, 10 before 2, or in any order: numbers decide.
+    listed = {name: experts[name] for name in data.draw(st.permutations(sorted(experts)))}
+    stacked = convert(listed, Stack(r"l\.e\.(?P<i>\d+)\.w", "l.e.w"))
     np.testing.assert_array_equal(stacked["l.e.w"], np.stack(list(experts.values())))
     back = convert(stacked, Unstack(r"l\.e\.w", "l.e.{}.w"))
     assert back.keys() == experts.keys()

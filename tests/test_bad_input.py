@@ -130,7 +130,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "tokenizer with code": (tokenizer_code, "transformers finds no tokenizer in "),
     "index not JSON": (
         lambda d: (d / "model.safetensors.index.json").write_text("{"),
-        "model.safetensors.index.json has no weight_map",
+        "model.safetensors.index.json is not JSON",
     ),
     "quantised": (
         edit_config(quantization_config={"quant_method": "gptq", "bits": 4}),

@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from common.checkpoint import read_headers
+from common.checkpoint import read_config, read_headers
 from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port
@@ -58,7 +60,7 @@ def test_every_tensor_is_listed_with_its_rules(checkpoint: Path) -> None:
     by_target = {entry["to"]: entry for entry in listed["tensors"]}
     assert by_target["layers.3.self_attn.k_proj.weight"] == {
         "from": ["gpt_neox.layers.3.attention.query_key_value.weight"],
-        "rules": ["Rename", "SplitGroupedQKV", "CanonicalRope"],
+        "rules": ["RenameParts", "SplitGroupedQKV", "CanonicalRope"],
         "to": "layers.3.self_attn.k_proj.weight",
         "shape": [128, 128],
         "dtype": "float32",
@@ -135,6 +137,43 @@ def test_a_hostile_index_is_refused(weight_map: Any, message: str, tmp_path: Pat
     index(tmp_path, weight_map)
     with pytest.raises(PortError, match=message):
         read_headers(tmp_path)
+
+
+def test_a_link_out_of_the_checkpoint_is_refused(tmp_path: Path) -> None:
+    outside, checkpoint = tmp_path / "secret.safetensors", tmp_path / "checkpoint"
+    save_file({"w": np.zeros(2, np.float32)}, outside)
+    checkpoint.mkdir()
+    (checkpoint / "model.safetensors").symlink_to(outside)
+    with pytest.raises(PortError, match=r"model\.safetensors links to .*, which is outside the"):
+        read_headers(checkpoint)
+    (tmp_path / "secret.json").write_text("{}")
+    (checkpoint / "config.json").symlink_to(tmp_path / "secret.json")
+    with pytest.raises(PortError, match=r"config\.json links to .*, which is outside the"):
+        read_config(checkpoint)
+
+
+def test_the_hubs_cache_links_to_its_blobs(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--a--b" / "snapshots" / "abc"
+    blobs = tmp_path / "models--a--b" / "blobs"
+    snapshot.mkdir(parents=True)
+    blobs.mkdir()
+    save_file({"w": np.zeros(2, np.float32)}, blobs / "123")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/123")
+    assert [tensor.name for tensor in read_headers(snapshot)] == ["w"]
+    # A directory may be reached through a link.
+    (tmp_path / "model").symlink_to(snapshot)
+    assert [tensor.name for tensor in read_headers(tmp_path / "model")] == ["w"]
+
+
+@given(cut=st.floats(0, 1, exclude_max=True))
+def test_a_shard_cut_anywhere_is_refused_by_name(
+    cut: float, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole = (checkpoint / "model.safetensors").read_bytes()
+    directory = tmp_path_factory.mktemp("cut")
+    (directory / "model.safetensors").write_bytes(whole[: int(cut * len(whole))])
+    with pytest.raises(PortError, match=r"model\.safetensors is not a whole safetensors file"):
+        read_headers(directory)
 
 
 def test_a_large_index_is_read(tmp_path: Path) -> None:

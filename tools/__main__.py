@@ -21,6 +21,7 @@ from rich.markup import escape
 from common.errors import PortError
 
 from .archs import list_archs
+from .compile import compile_graphs
 from .demo import demo
 from .inspecting import inspect
 from .keys import list_keys
@@ -44,6 +45,7 @@ app.command("inspect")(inspect)
 app.command("list-archs")(list_archs)
 app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)
+app.command("compile")(compile_graphs)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.checkpoint import read_config
+from common.checkpoint import read_config, weight_files
 from common.errors import PortError, nearest
 from common.testing.declare import load_port
 
@@ -106,12 +106,12 @@ def planned(
     Raises:
         PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
     """
-    from max.graph.weights import WeightsFormat
+    from max.graph.weights import weights_format
 
     from common.adapters import described, plan
 
     config = architecture.config.from_huggingface(huggingface_config)
-    weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
+    weight_map = architecture.weight_adapters[weights_format(weight_files(directory))].weight_map
     parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
     return plan(config, weight_map, described(directory), config.dtype), parameters
 
@@ -136,12 +136,12 @@ def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
     from common.adapters import audit
 
     port = load_port(ARCHITECTURES.classes[class_name])
-    architecture = port.architecture()
+    architecture = port.architecture(class_name)
     huggingface_config = load_config(directory)
-    if huggingface_config.model_type != port.model_type:
+    if huggingface_config.model_type != port.classes[class_name]:
         raise PortError(
             f"{directory / 'config.json'} has model_type {huggingface_config.model_type!r};"
-            f" {class_name} is of {port.model_type!r}"
+            f" {class_name} is of {port.classes[class_name]!r}"
         )
     plan, parameters = planned(architecture, huggingface_config, directory)
     audit(plan.produced, parameters)

@@ -25,6 +25,9 @@ def serve(
     device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
     encoding: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
     max_length: Annotated[int | None, typer.Option(help="Longest sequence, in tokens.")] = None,
+    precompiled: Annotated[
+        Path | None, typer.Option(help="What `./ports compile` made; sets the options it was for.")
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option(help="Let code that comes with the checkpoint run.")
     ] = False,
@@ -36,6 +39,14 @@ def serve(
     from .checkpoint import preflight
     from .serving import command, environment, free_port
 
+    if precompiled:
+        from common.pipeline.compiled import Record
+        from common.pipeline.target import Target
+
+        record = Record.read(precompiled)
+        target, max_length = Target(record.target), max_length or record.max_length
+        device, encoding = target.devices, target.encoding
+        context.args += ["--precompiled-mefs", str(precompiled.resolve())]
     free_port(port)
     console = Console(stderr=True)
     console.print(f"checking {checkpoint}", markup=False, highlight=False, soft_wrap=True)

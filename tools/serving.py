@@ -23,6 +23,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from common.checkpoint import weight_files
 from common.errors import PortError
 
 #: What a line of the server's log says about where it is, and how to put it.
@@ -72,10 +73,13 @@ def command(
     import architectures as package
 
     spec = architectures or str(Path(package.__path__[0]))
+    # MAX finds GGUF files by their names, and not all say what is in them.
+    gguf = [str(file) for file in weight_files(directory) if file.suffix == ".gguf"]
     return [
         str(Path(sys.executable).parent / "max"),
         "serve",
         *("--model-path", str(directory)),
+        *(("--weight-path", *gguf) if gguf else ()),
         *("--custom-architectures", spec),
         *("--devices", device),
         *("--quantization-encoding", encoding),

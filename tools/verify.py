@@ -63,6 +63,9 @@ def verify(
         list[str] | None, typer.Argument(metavar="[SLUG]...", help="Ports; all if none.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    compiled: Annotated[
+        Path | None, typer.Option(help="What `./ports compile` made of these ports.")
+    ] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Keep the result as the port's proof.json.")
     ] = False,
@@ -79,7 +82,7 @@ def verify(
         progress("importing MAX and transformers")
         from common.testing.verify import verify as run
 
-        reports = run(declared, Path(directory), progress)
+        reports = run(declared, Path(directory), progress, compiled)
     if as_json:
         print(json.dumps([report.to_json() for report in reports], indent=2))
     else:

@@ -9,12 +9,13 @@
 from common.pipeline import decoder_architecture
 
 from .model import Cohere2Model
-from .weight_adapters import convert_safetensor_state_dict
+from .weight_adapters import convert_gguf_state_dict, convert_safetensor_state_dict
 
 architecture = decoder_architecture(
     "Cohere2ForCausalLM",
     Cohere2Model,
     safetensors=convert_safetensor_state_dict,
+    gguf=convert_gguf_state_dict,
     example_repo_ids=[
         "CohereLabs/c4ai-command-r7b-12-2024",
         "CohereLabs/c4ai-command-a-03-2025",

@@ -6,17 +6,17 @@
 # ===----------------------------------------------------------------------=== #
 """Cohere2's weights: the graph's names under ``model.``, with interleaved RoPE rows."""
 
-from common.adapters import Adapter, CanonicalRope, Rename, WeightMap
+from functools import partial
+
+from common.adapters import Adapter, CanonicalRope, RenameParts, WeightMap, gguf_map
 
 from .model_config import Cohere2Config
 
 
 def weight_map(config: Cohere2Config) -> WeightMap:
     """The checkpoint's differences from the graph."""
-    return WeightMap(
-        Rename(r"model\.(.*)", r"\1"),
-        CanonicalRope(rope=config.rope, interleaved=True),
-    )
+    return WeightMap(RenameParts("model"), CanonicalRope(rope=config.rope, interleaved=True))
 
 
 convert_safetensor_state_dict = Adapter(Cohere2Config, weight_map)
+convert_gguf_state_dict = Adapter(Cohere2Config, partial(gguf_map, interleaved=True))

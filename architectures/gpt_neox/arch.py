@@ -9,12 +9,13 @@
 from common.pipeline import decoder_architecture
 
 from .model import GPTNeoXModel
-from .weight_adapters import convert_safetensor_state_dict
+from .weight_adapters import convert_gguf_state_dict, convert_safetensor_state_dict
 
 architecture = decoder_architecture(
     "GPTNeoXForCausalLM",
     GPTNeoXModel,
     safetensors=convert_safetensor_state_dict,
+    gguf=convert_gguf_state_dict,
     example_repo_ids=[
         "EleutherAI/pythia-160m",
         "EleutherAI/gpt-neox-20b",

@@ -7,12 +7,15 @@
 """Checkpoint tensors to graph weights: rules, the map that applies them, and the audit."""
 
 from .audit import audit
+from .gguf import FromGGUF, gguf_map
 from .headers import described
+from .quantised import MXFP4, GroupOrder
 from .rules import (
     CanonicalRope,
     Cast,
     Drop,
     Rename,
+    RenameParts,
     Reshape,
     Rule,
     SliceRows,
@@ -28,12 +31,16 @@ from .tensor import Tensor
 from .weight_map import Adapter, Plan, WeightMap, plan
 
 __all__ = [
+    "MXFP4",
     "Adapter",
     "CanonicalRope",
     "Cast",
     "Drop",
+    "FromGGUF",
+    "GroupOrder",
     "Plan",
     "Rename",
+    "RenameParts",
     "Reshape",
     "Rule",
     "SliceRows",
@@ -48,5 +55,6 @@ __all__ = [
     "WeightMap",
     "audit",
     "described",
+    "gguf_map",
     "plan",
 ]

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -74,6 +74,31 @@ class Rename(Matching):
 
 
 @dataclass(frozen=True)
+class RenameParts:
+    """Strips a leading ``prefix.``, and renames runs of whole dotted parts. Copies nothing.
+
+    ``{"attention.dense": "self_attn.o_proj"}`` takes ``0.attention.dense.bias``, and neither
+    ``attention.dense_h`` nor ``attention.0.dense``.
+    """
+
+    prefix: str
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+    def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the tensors renamed; those that it does not concern pass."""
+        runs = "|".join(re.escape(run) for run in sorted(self.parts, key=len, reverse=True))
+        regex = re.compile(rf"(?<![^.])(?:{runs})(?![^.])") if runs else None
+        made: list[Tensor] = []
+        for tensor in tensors:
+            name = tensor.name.removeprefix(self.prefix + ".")
+            if regex:
+                name = regex.sub(lambda match: self.parts[match[0]], name)
+            same = tensor.dropped or name == tensor.name
+            made.append(tensor if same else tensor.renamed(name, type(self).__name__))
+        return made
+
+
+@dataclass(frozen=True)
 class Tie(Rename):
     """Gives it a second name, ``to``. Copies nothing."""
 
@@ -93,12 +118,22 @@ class Drop(Matching):
 
 @dataclass(frozen=True)
 class Cast(Matching):
-    """Casts floating-point tensors to ``dtype``; others, such as packed integers, keep theirs."""
+    """Casts floating-point tensors to ``dtype``; others, such as packed integers, keep theirs.
+
+    Attributes:
+        dtype: Which to cast to.
+        source: Which to cast from; any floating-point dtype if None.
+        keep: Names that keep their dtype whatever it is: biases and scales, unless said otherwise.
+    """
 
     dtype: DType
+    source: DType | None = None
+    keep: str | None = r".*(bias|scales?)"
 
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
-        if tensor.dtype == self.dtype or not tensor.dtype.is_float():
+        kept = self.keep is not None and re.fullmatch(self.keep, tensor.name)
+        source = self.source or (tensor.dtype if tensor.dtype.is_float() else self.dtype)
+        if kept or tensor.dtype == self.dtype or tensor.dtype != source:
             return [tensor]
         return [tensor.cast(self.dtype, self.step)]
 
@@ -141,16 +176,20 @@ class SplitGateUp(Split):
         return {"gate": slice(0, rows // 2), "up": slice(rows // 2, rows // 2 * 2)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitQKV(Split):
     """Splits ``q | k | v``; with one key-value head it is the multi-query layout.
 
     Attributes:
+        pattern: The fused projection; by default, what port and GGUF maps name it.
+        to: Names the parts, with ``{}`` for q, k and v.
         num_heads: Query heads.
         num_kv_heads: Key-value heads.
         head_dim: Rows of a head.
     """
 
+    pattern: str = r"(layers\.\d+\.self_attn)\.qkv_proj\.(.*)"
+    to: str = r"\1.{}_proj.\2"
     num_heads: int
     num_kv_heads: int
     head_dim: int
@@ -160,7 +199,7 @@ class SplitQKV(Split):
         return {"q": slice(0, q), "k": slice(q, q + kv), "v": slice(q + kv, q + 2 * kv)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SplitGroupedQKV(SplitQKV):
     """Splits groups of ``q heads of the group | k | v``, one for each key-value head.
 

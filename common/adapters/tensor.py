@@ -50,7 +50,11 @@ class Tensor:
     def of(cls, name: str, data: WeightData) -> Tensor:
         """Describes a tensor at hand, whose data says which checkpoint tensor it was."""
         shape = tuple(int(dim) for dim in data.shape)
-        return cls(name, shape, data.dtype, lambda: data, (data.name,))
+        described = cls(name, shape, data.dtype, lambda: data, (data.name,))
+        if data.data.shape == shape:
+            return described
+        # GGUF has no array type for bfloat16, and hands out bytes.
+        return replace(described, read=lambda: of_bits(bits(data), data.dtype, data.name))
 
     @property
     def source(self) -> str:

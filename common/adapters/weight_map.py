@@ -80,8 +80,20 @@ def plan(
     rules: list[Rule] = [*weight_map(config).rules]
     if config.tie_word_embeddings:
         rules.append(Drop(r"lm_head\.weight", "tied to embed_tokens.weight"))
-    rules.append(Cast(".*", dtype))
+    rules.append(Cast(".*", dtype, keep=None))
     return WeightMap(*rules).plan(checkpoint)
+
+
+def _opened(name: str, weights: Weights) -> Tensor:
+    try:
+        data = weights.data()
+    except KeyError as error:
+        raise PortError(f"checkpoint tensor {name} is {error}, which MAX does not load") from None
+    if data.quantization_encoding:
+        raise PortError(
+            f"checkpoint tensor {name} is {data.quantization_encoding.name}, which no port serves"
+        )
+    return Tensor.of(name, data)
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,6 @@ class Adapter(Generic[ConfigT]):
         config = self.config_cls.from_huggingface(huggingface_config)
         dtype = supported_encoding_dtype(encoding)
         # MAX has mapped the files: data() hands out addresses and copies nothing.
-        checkpoint = [Tensor.of(name, weights.data()) for name, weights in state_dict.items()]
+        checkpoint = [_opened(name, weights) for name, weights in state_dict.items()]
         planned = plan(config, self.weight_map, checkpoint, dtype)
         return {name: tensor.read() for name, tensor in planned.produced.items()}

@@ -63,6 +63,8 @@ class ConfigKeys:
     def __init__(self, huggingface_config: Any) -> None:
         self._config = huggingface_config
         self._known = set(huggingface_config.to_dict())
+        # GPT-2's n_embd answers to hidden_size, and so on.
+        self._spelled: Mapping[str, str] = huggingface_config.attribute_map
         self.used: set[str] = set()
 
     def __getitem__(self, key: str) -> Any:
@@ -71,7 +73,7 @@ class ConfigKeys:
         Raises:
             PortError: If the config has no such key.
         """
-        self.used.add(key)
+        self.used.add(self._spelled.get(key, key))
         try:
             return getattr(self._config, key)
         except AttributeError:
@@ -82,7 +84,7 @@ class ConfigKeys:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Returns the value of ``key``, or ``default`` where it is absent or null."""
-        self.used.add(key)
+        self.used.add(self._spelled.get(key, key))
         value = getattr(self._config, key, None)
         return default if value is None else value
 

@@ -23,6 +23,7 @@ def decoder_architecture(
     model: type[DecoderModel],
     *,
     safetensors: WeightsAdapter,
+    gguf: WeightsAdapter,
     example_repo_ids: list[str],
 ) -> SupportedArchitecture:
     """Returns the registration of a decoder.
@@ -31,6 +32,7 @@ def decoder_architecture(
         name: The class named by ``architectures`` in config.json.
         model: The port's pipeline model.
         safetensors: The weight adapter for safetensors checkpoints.
+        gguf: The weight adapter for GGUF files.
         example_repo_ids: Checkpoints on the Hub that the port serves.
     """
     config = model.model_config_cls
@@ -45,7 +47,7 @@ def decoder_architecture(
         default_weights_format=WeightsFormat.safetensors,
         context_type=TextContext,
         config=config,
-        weight_adapters={WeightsFormat.safetensors: safetensors},
+        weight_adapters={WeightsFormat.safetensors: safetensors, WeightsFormat.gguf: gguf},
         batching=Llama3BatchProcessor,
         memory_planner=PagedMemoryPlanner,
     )

@@ -14,16 +14,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from max.engine import InferenceSession, Model
 from max.pipelines.architectures.llama3.model import LlamaModelBase
 from max.pipelines.lib import CompilationTimer
-from max.pipelines.lib.graph_specs import GraphRole, GraphSpec, compile_graphs, init_graphs
+from max.pipelines.lib.graph_specs import CompiledArtifacts, GraphRole, GraphSpec, init_graphs
 
 from common.adapters import Tensor, audit
 from common.config import DecoderConfig
 from common.layers import Decoder
+
+from .compiled import Record, body, max_version
+from .target import Target
 
 
 class DecoderModel(LlamaModelBase):
@@ -67,6 +71,25 @@ class DecoderModel(LlamaModelBase):
     def compile(
         self, session: InferenceSession, specs: Mapping[str, GraphSpec]
     ) -> dict[str, Model]:
-        """Compiles and initializes; the seam at which many models compile as one module."""
-        self.compiled_artifacts = compile_graphs(session, specs)
+        """Compiles and initializes; the seam at which many models compile as one module.
+
+        Raises:
+            PortError: If ``--precompiled-mefs`` holds other graphs than these.
+        """
+        graphs = {role: spec.trace() for role, spec in specs.items()}
+        runtime = self.pipeline_config.runtime
+        record = Record(
+            max_version(),
+            Target.of(self.arch_config.device).name,
+            self.arch_config.max_seq_len,
+            {GraphRole(role).value: body(graph) for role, graph in graphs.items()},
+        )
+        if runtime.precompiled_mefs:
+            directory = Path(runtime.precompiled_mefs)
+            Record.read(directory).check(record, directory)
+        compiled = [session.compile_reusing_mefs(graph) for graph in graphs.values()]
+        if runtime.export_mefs:
+            record.write(Path(runtime.export_mefs))
+        roles = {role: i for i, role in enumerate(graphs)}
+        self.compiled_artifacts = CompiledArtifacts(compiled=compiled, _roles=roles)
         return init_graphs(session, self.compiled_artifacts, specs)

@@ -4,7 +4,7 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""Compiles the decoders of many pipelines as one module.
+"""Compiles the decoders of many pipelines as one module, or initialises what was compiled before.
 
 The compiler's floor is paid for each module, and each further graph costs about an eighth of it.
 So pipelines are built as usual, but with their decoders deferred; then all compile at once.
@@ -14,14 +14,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from max.driver import CPU, DLPackArray
-from max.engine import InferenceSession, Model
+from max.driver import CPU, Accelerator, Buffer, DLPackArray
+from max.engine import CompiledModel, InferenceSession, MefStore, Model
 from max.graph import Module
-from max.pipelines.lib.graph_specs import GraphSpec
+from max.pipelines.lib.graph_specs import GraphRole, GraphSpec
 
 from common.pipeline import DecoderModel
+from common.pipeline.compiled import Record, body, max_version
+from common.pipeline.target import Target
+
+from .harness import MAX_LENGTH
+
+#: The decoders of a directory of compiled graphs, one module.
+DECODERS = "decoders.mef"
+
+
+@contextlib.contextmanager
+def storing(store: MefStore) -> Iterator[None]:
+    """Makes MAX write graphs other than decoders to a store, or read them from it."""
+    previous = InferenceSession.default_mef_store
+    InferenceSession.default_mef_store = store
+    try:
+        yield
+    finally:
+        InferenceSession.default_mef_store = previous
 
 
 class Pending:
@@ -38,12 +57,18 @@ class Pending:
 
 
 class Batch:
-    """Collects decoders under a name each, then compiles them together."""
+    """Collects decoders under a name each, then compiles them together.
 
-    def __init__(self) -> None:
+    Args:
+        target: What to compile for.
+    """
+
+    def __init__(self, target: Target | None = None) -> None:
+        self.target = target or Target()
         self.module = Module()
         self.weights: dict[str, DLPackArray] = {}
         self.pending: list[Pending] = []
+        self.bodies: dict[str, str] = {}
 
     @contextlib.contextmanager
     def collecting(self, prefix: str) -> Iterator[None]:
@@ -52,7 +77,10 @@ class Batch:
         def defer(
             model: DecoderModel, session: InferenceSession, specs: Mapping[str, GraphSpec]
         ) -> dict[str, Pending]:
-            return {role: self._add(f"{prefix}/{role}", spec) for role, spec in specs.items()}
+            return {
+                role: self._add(f"{prefix}/{GraphRole(role).value}", spec)
+                for role, spec in specs.items()
+            }
 
         compile_now = DecoderModel.compile
         DecoderModel.compile = defer  # type: ignore[method-assign, assignment]
@@ -65,15 +93,51 @@ class Batch:
         # Names are global in a module, those of weights too.
         for name, weight in spec.module.raw_state_dict().items():
             weight.name = f"{prefix}/{name}"
-        spec.module.trace(*spec.input_types, name=prefix, module=self.module)
+        graph = spec.module.trace(*spec.input_types, name=prefix, module=self.module)
+        self.bodies[prefix] = body(graph)
         values = spec.weights if spec.weights is not None else spec.module.state_dict()
         self.weights |= {f"{prefix}/{name}": value for name, value in values.items()}
         self.pending.append(Pending(prefix))
         return self.pending[-1]
 
+    def _session(self) -> InferenceSession:
+        return InferenceSession(devices=[CPU() if self.target.name == "cpu" else Accelerator()])
+
     def compile(self) -> None:
         """Compiles and initializes everything collected."""
-        session = InferenceSession(devices=[CPU()])
-        models = session.init_all(session.compile(self.module), weights_registry=self.weights)
+        session = self._session()
+        self._initialize(session, session.compile(self.module), self.weights)
+
+    def export(self, directory: Path) -> None:
+        """Compiles everything collected into a directory, and says there what it is."""
+        self._session().compile(self.module).export_mef(directory / DECODERS)
+        self._record().write(directory)
+
+    def load(self, directory: Path) -> None:
+        """Initializes everything collected from a directory, which may hold more.
+
+        Raises:
+            PortError: If the directory was compiled from other graphs, or for another target.
+        """
+        record = Record.read(directory)
+        record.check(self._record(), directory)
+        weights = self.weights | record.placeholders(self.weights)
+        session = self._session()
+        self._initialize(session, session.compile(directory / DECODERS), weights)
+
+    def _record(self) -> Record:
+        weights = {
+            name: (Buffer.from_dlpack(value).dtype.name, list(value.shape))
+            for name, value in self.weights.items()
+        }
+        return Record(max_version(), self.target.name, MAX_LENGTH, self.bodies, weights)
+
+    def _initialize(
+        self,
+        session: InferenceSession,
+        compiled: CompiledModel,
+        weights: Mapping[str, DLPackArray],
+    ) -> None:
+        models = session.init_all(compiled, weights_registry=weights)
         for pending in self.pending:
             pending.model = models[pending.name]

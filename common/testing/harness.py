@@ -20,6 +20,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.pipeline.target import Target
+
+#: The longest sequence of a fixture, in tokens.
+MAX_LENGTH = 512
+
 
 @dataclass(frozen=True)
 class Row:
@@ -36,14 +41,20 @@ class Row:
     logits: npt.NDArray[np.float32]
 
 
-def build(directory: Path, *, max_batch_size: int, max_length: int = 512) -> Any:
-    """Returns MAX's pipeline for a checkpoint of one of our ports, in float32 on the CPU."""
+def build(
+    directory: Path,
+    *,
+    max_batch_size: int,
+    max_length: int = MAX_LENGTH,
+    target: Target = Target(),  # noqa: B008 - frozen
+) -> Any:
+    """Returns MAX's pipeline for a checkpoint of one of our ports, by default on the CPU."""
     from max.pipelines import AutoModel
 
     return AutoModel(
         str(directory),
-        devices="cpu",
-        quantization_encoding="float32",
+        devices=target.devices,
+        quantization_encoding=target.encoding,
         max_length=max_length,
         max_batch_size=max_batch_size,
         enable_echo=True,

@@ -4,7 +4,10 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""What every port must show; the environment's PORT names it, so each port has its own target."""
+"""What every port must show; the environment's PORT names it, so each port has its own target.
+
+COMPILED is the directory of its compiled graphs; here nothing compiles.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from typing import Any
 
 import pytest
 
+from common.pipeline.compiled import Record
+from common.pipeline.target import Target
 from common.testing import verify
 from common.testing.batch import Batch
 from common.testing.checkpoints import write_checkpoint
+from common.testing.compile import reusing
 from common.testing.declare import Delta, Fixture, load_port
 from common.testing.harness import build
 
@@ -32,11 +38,14 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def models(directories: dict[str, Path]) -> dict[str, Any]:
-    batch, models = Batch(), {}
-    for name, path in directories.items():
-        with batch.collecting(name):
-            models[name] = build(path, max_batch_size=len(verify.PROMPTS))
-    batch.compile()
+    compiled = Path(os.environ["COMPILED"])
+    target = Target(Record.read(compiled).target)
+    batch, models = Batch(target), {}
+    with reusing(compiled):
+        for name, path in directories.items():
+            with batch.collecting(f"{PORT.model_type}/{name}"):
+                models[name] = build(path, max_batch_size=len(verify.PROMPTS), target=target)
+    batch.load(compiled)
     return models
 
 

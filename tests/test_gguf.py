@@ -1,0 +1,180 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""GGUF: written by the gguf library as llama.cpp's converters do, it becomes the same weights."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gguf import MODEL_ARCH_NAMES, GGMLQuantizationType, GGUFWriter, get_tensor_name_map, quants
+from max.driver import Buffer
+from max.dtype import DType
+from max.graph.weights import load_weights, weights_format
+from safetensors.numpy import load_file
+from transformers import AutoConfig
+
+from common.adapters import audit, described, plan
+from common.adapters.weight_map import _opened
+from common.checkpoint import weight_files
+from common.errors import PortError
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import load_port, slugs
+
+#: gguf's names of architectures, where they are not transformers'.
+ARCHES = {"gpt_neox": "gptneox"}
+
+Convert = Callable[[str, np.ndarray, Any], np.ndarray]
+
+
+def as_it_is(name: str, array: np.ndarray, config: Any) -> np.ndarray:
+    return array
+
+
+def llama(name: str, array: np.ndarray, config: Any) -> np.ndarray:
+    """LlamaModel of llama.cpp's converter brings the pairs of a rotation together."""
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    for part, n in heads.items():
+        if f"{part}." in name:
+            half = array.reshape(n, 2, array.shape[0] // n // 2, *array.shape[1:])
+            return half.swapaxes(1, 2).reshape(array.shape)
+    return array
+
+
+def gpt_neox(name: str, array: np.ndarray, config: Any) -> np.ndarray:
+    """GPTNeoXModel of llama.cpp's converter brings q, k and v of all heads together."""
+    if "query_key_value" not in name:
+        return array
+    n = config.num_attention_heads
+    return np.concatenate(array.reshape(n, 3, -1, *array.shape[1:]).swapaxes(0, 1)).reshape(
+        array.shape
+    )
+
+
+CONVERTERS: dict[str, Convert] = {"smollm3": llama, "cohere2": as_it_is, "gpt_neox": gpt_neox}
+
+
+def write_gguf(
+    directory: Path, slug: str, kind: GGMLQuantizationType = GGMLQuantizationType.F32
+) -> None:
+    """Replaces a checkpoint's safetensors by a GGUF file of the same tensors."""
+    config = AutoConfig.from_pretrained(directory)
+    arch_name = ARCHES.get(slug, slug)
+    arch = next(a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name)
+    names = get_tensor_name_map(arch, config.num_hidden_layers)
+    writer = GGUFWriter(directory / "model.gguf", arch_name)
+    for name, array in load_file(directory / "model.safetensors").items():
+        converted = np.ascontiguousarray(CONVERTERS[slug](name, array, config))
+        to = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        assert to, name
+        # Converters keep vectors in float32.
+        stored = kind if array.ndim > 1 else GGMLQuantizationType.F32
+        writer.add_tensor(to, quants.quantize(converted, stored), raw_dtype=stored)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    (directory / "model.safetensors").unlink()
+
+
+def loaded(directory: Path, slug: str) -> dict[str, np.ndarray]:
+    """What MAX would hand the graph, audited: by the files' format, in float32."""
+    architecture = load_port(slug).architecture()
+    config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
+    files = weight_files(directory)
+    weight_map = architecture.weight_adapters[weights_format(files)].weight_map
+    tensors = [_opened(name, weights) for name, weights in load_weights(files).items()]
+    planned = plan(config, weight_map, tensors, DType.float32)
+    audit(planned.produced, architecture.pipeline_model.decoder_cls(config).raw_state_dict())
+    # The headers say the same as the files.
+    by_headers = plan(config, weight_map, described(directory), DType.float32)
+    assert {n: t.shape for n, t in by_headers.produced.items()} == {
+        n: t.shape for n, t in planned.produced.items()
+    }
+    return {
+        name: Buffer.from_dlpack(tensor.read().data).to_numpy()
+        for name, tensor in planned.produced.items()
+    }
+
+
+#: What GGUF cannot hold: it has no head of its own for this architecture.
+INEXPRESSIBLE = {("cohere2", "untied_biased_window_16")}
+
+CASES = [
+    (slug, fixture.name)
+    for slug in slugs()
+    for fixture in load_port(slug).fixtures
+    if (slug, fixture.name) not in INEXPRESSIBLE
+]
+
+
+@pytest.fixture
+def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
+    slug, name = request.param
+    port = load_port(slug)
+    fixture = next(f for f in port.fixtures if f.name == name)
+    return slug, write_checkpoint(port, fixture, tmp_path / slug)
+
+
+def test_every_port_has_its_converter() -> None:
+    assert sorted(CONVERTERS) == slugs()
+
+
+@pytest.mark.parametrize("checkpoint", CASES, indirect=True, ids="-".join)
+def test_gguf_becomes_the_same_weights(checkpoint: tuple[str, Path]) -> None:
+    slug, directory = checkpoint
+    expected = loaded(directory, slug)
+    write_gguf(directory, slug)
+    found = loaded(directory, slug)
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", [GGMLQuantizationType.F16, GGMLQuantizationType.BF16])
+@pytest.mark.parametrize("checkpoint", [("gpt_neox", "parallel")], indirect=True)
+def test_half_precision_gguf(checkpoint: tuple[str, Path], kind: GGMLQuantizationType) -> None:
+    slug, directory = checkpoint
+    expected = loaded(directory, slug)
+    write_gguf(directory, slug, kind)
+    for name, array in loaded(directory, slug).items():
+        # 8 bits of mantissa in bfloat16, 11 in float16.
+        np.testing.assert_allclose(array, expected[name], rtol=2**-8, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", [GGMLQuantizationType.Q4_0, GGMLQuantizationType.Q8_0])
+@pytest.mark.parametrize("checkpoint", [("smollm3", "tied")], indirect=True)
+def test_a_quantised_gguf_is_refused_by_name(
+    checkpoint: tuple[str, Path], kind: GGMLQuantizationType
+) -> None:
+    slug, directory = checkpoint
+    write_gguf(directory, slug, kind)
+    with pytest.raises(PortError, match=rf"tensor \S+ is {kind.name}, which no port serves"):
+        described(directory)
+    # MAX knows the one, and not the other.
+    with pytest.raises(PortError, match=rf"(?i)tensor \S+ is .*{kind.name}.*, which"):
+        loaded(directory, slug)
+
+
+@pytest.mark.parametrize("checkpoint", [("smollm3", "tied")], indirect=True)
+def test_hostile_gguf(checkpoint: tuple[str, Path]) -> None:
+    slug, directory = checkpoint
+    write_gguf(directory, slug)
+    file = directory / "model.gguf"
+    whole = file.read_bytes()
+    for broken in (b"", whole[:6], whole[:200], whole[:-4096], b"GGUX" + whole[4:]):
+        file.write_bytes(broken)
+        with pytest.raises(PortError, match=r"model\.gguf is not a whole GGUF file \("):
+            described(directory)
+    file.write_bytes(whole)
+    shutil.copy(file, directory / "other.gguf")
+    with pytest.raises(PortError, match=r"has 2 \*\.gguf; keep the one to serve"):
+        described(directory)
