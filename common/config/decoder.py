@@ -125,10 +125,9 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
 
     @classmethod
     def fixed_flags(cls) -> set[str]:
-        """Returns the switches that no key of config.json decides."""
-        output = cls.ATTENTION_BIAS if cls.OUTPUT_BIAS is None else cls.OUTPUT_BIAS
-        flags = {"attention_bias": cls.ATTENTION_BIAS, "output_bias": output}
-        return {name for name, key in flags.items() if isinstance(key, bool)}
+        """Returns the switches that no key of their own decides."""
+        flags = {"attention_bias": cls.ATTENTION_BIAS, "output_bias": cls.OUTPUT_BIAS}
+        return {name for name, key in flags.items() if not isinstance(key, str)}
 
     @classmethod
     def from_huggingface(cls, huggingface_config: Any) -> Self:
