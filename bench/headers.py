@@ -27,11 +27,11 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from common.testing.sparse import write_shards
 
+ROOT = Path(__file__).resolve().parents[1]
 SHARDS, TENSORS, RUNS = 1000, 30_000, 5
 CONFIG = {
     "architectures": ["Qwen3MoeForCausalLM"],

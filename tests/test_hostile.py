@@ -4,7 +4,7 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""2,000 hostile configs: no traceback, an exit code of the command's, nothing written, no code run."""
+"""2,000 hostile configs: no traceback, the right exit code, nothing written, no code run."""
 
 from __future__ import annotations
 
