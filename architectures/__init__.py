@@ -6,13 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """Every port, for ``max serve --custom-architectures architectures``."""
 
+from pathlib import Path
+
 from common.pipeline import LazyPorts
 
-ARCHITECTURES = LazyPorts(
-    __name__,
-    {
-        "Cohere2ForCausalLM": "cohere2",
-        "GPTNeoXForCausalLM": "gpt_neox",
-        "SmolLM3ForCausalLM": "smollm3",
-    },
-)
+ARCHITECTURES = LazyPorts(__name__, Path(__file__).parent)

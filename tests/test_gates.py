@@ -157,12 +157,12 @@ PORTS = {
         {"graph": "AttributeError: ", "adapter": "AttributeError: ", "docstrings": "AttributeE"},
     ),
     "a part that only fails when it is called": (
-        *("{slug}.py", "post_attention_layernorm=self.rms_norm(),"),
+        *("{slug}.py", "post_attention_layernorm=self.norm_layer(),"),
         "post_attention_layernorm=None,",
         {"graph": "TypeError: 'NoneType'", "adapter": "is not a parameter of the graph"},
     ),
     "a rule forgotten": (
-        *("weight_adapters.py", r'WeightMap(Rename(r"model\.(.*)", r"\1"))', "WeightMap()"),
+        *("weight_adapters.py", 'WeightMap(RenameParts("model"))', "WeightMap()"),
         {"adapter": "is not a parameter of the graph"},
     ),
     "a line beyond the reference": (

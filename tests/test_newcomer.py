@@ -77,7 +77,7 @@ NEWCOMERS = {
             " + norm mlp +]",
             "config key use_parallel_residual",
         },
-        "gpt_neox.embed_in.weight",
+        "embed_out.weight",
     ),
 }
 SLUGS = pytest.mark.parametrize("slug", NEWCOMERS)

@@ -60,9 +60,8 @@ def built_facts(package: Package) -> Facts:
     from .dry import dry_build
 
     port = package.port
-    architecture = port.architecture()
-    decoders = [dry_build(architecture, fixture_config(port, f)) for f in port.fixtures]
-    return gather(decoders, architecture)
+    found = [(port.architecture(f.class_name), fixture_config(port, f)) for f in port.fixtures]
+    return gather((dry_build(*each) for each in found), [architecture for architecture, _ in found])
 
 
 def _finding(verdict: str, sentence: Sentence, why: str) -> Finding:
@@ -70,8 +69,9 @@ def _finding(verdict: str, sentence: Sentence, why: str) -> Finding:
 
 
 def _own_names(package: Package) -> set[str]:
-    prefix = re.sub(r"(?:ForCausalLM|LMHeadModel)$", "", package.port.class_name)
-    return {squash(name) for name in (package.slug, package.port.model_type, prefix)}
+    classes = package.port.classes
+    prefixes = (re.sub(r"(?:ForCausalLM|LMHeadModel)$", "", name) for name in classes)
+    return {squash(name) for name in (package.slug, *classes.values(), *prefixes)}
 
 
 def _of_families(sentence: Sentence, package: Package) -> Iterator[Finding]:

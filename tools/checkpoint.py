@@ -145,12 +145,12 @@ def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
     from common.adapters import audit
 
     port = load_port(ARCHITECTURES.classes[class_name])
-    architecture = port.architecture()
+    architecture = port.architecture(class_name)
     huggingface_config = load_config(directory)
-    if huggingface_config.model_type != port.model_type:
+    if huggingface_config.model_type != port.classes[class_name]:
         raise PortError(
             f"{directory / 'config.json'} has model_type {huggingface_config.model_type!r};"
-            f" {class_name} is of {port.model_type!r}"
+            f" {class_name} is of {port.classes[class_name]!r}"
         )
     plan, parameters = planned(architecture, huggingface_config, directory)
     audit(plan.produced, parameters)

@@ -49,10 +49,12 @@ def _is_part(value: Any) -> bool:
     return module.startswith(("common.layers", "max.nn")) or hasattr(value, "raw_state_dict")
 
 
-def gather(decoders: Iterable[Any], architecture: Any) -> Facts:
+def gather(decoders: Iterable[Any], architectures: Iterable[Any]) -> Facts:
     """Walks built decoders: modules, and the positions and masks they hold."""
-    facts, seen = Facts(encodings=set(architecture.supported_encodings)), set[int]()
-    facts.formats = {str(format.name) for format in architecture.weight_adapters}
+    facts, seen = Facts(), set[int]()
+    for architecture in architectures:
+        facts.encodings |= set(architecture.supported_encodings)
+        facts.formats |= {str(weights.name) for weights in architecture.weight_adapters}
 
     def walk(part: Any) -> None:
         if id(part) in seen:
@@ -71,7 +73,7 @@ def gather(decoders: Iterable[Any], architecture: Any) -> Facts:
         walk(decoder)
         facts.weights |= set(decoder.raw_state_dict())
         facts.tied |= decoder.config.tie_word_embeddings
-        rope = decoder.config.rope
+        rope = decoder.config.rope_parameters
         facts.partial |= rope is not None and rope.rotary_dim < rope.head_dim
     return facts
 

@@ -305,8 +305,9 @@ def compare(
 
     declared = open_package(slug).port
     classes = read_config(model).get("architectures")
-    if not isinstance(classes, list) or declared.class_name not in classes:
-        raise PortError(f"{model} is of {classes}; {slug} is the port of {declared.class_name}")
+    if not isinstance(classes, list) or not declared.classes.keys() & {*map(str, classes)}:
+        served = ", ".join(declared.classes)
+        raise PortError(f"{model} is of {classes}; {slug} is the port of {served}")
     with progress_line(Console(stderr=True)) as progress:
         if serve:
             with serving(model.resolve(), max_length, context.args, progress) as url:

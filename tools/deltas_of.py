@@ -141,6 +141,8 @@ def _donor_keys(donor: Donor) -> _Keys:
     files = [root / "common/config/keys.py", root / "common/config/decoder.py"]
     files += [donor.folder / "model_config.py"] if donor.folder else []
     keys = _Keys(set(), set(), "rms_norm_eps")
+    # Class variables that name a key, of which a port's stand for the plain decoder's.
+    named: dict[str, str | None] = {}
     for node in (n for file in files for n in ast.walk(ast.parse(file.read_text()))):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "keys":
             keys.required |= set(_strings(node.slice))
@@ -148,10 +150,12 @@ def _donor_keys(donor: Donor) -> _Keys:
             keys.optional |= set(_strings(node.args[0]))
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if ast.unparse(target) == "NORM_EPS":
-                keys.norm_eps = next(_strings(node.value))
+            if ast.unparse(target) in ("NORM_EPS", "HIDDEN_ACT", "ATTENTION_BIAS", "OUTPUT_BIAS"):
+                named[ast.unparse(target)] = next(_strings(node.value), None)
             elif ast.unparse(target) in ("IGNORED", "LEGACY", "ABSENT"):
                 keys.optional |= set(_strings(node.value))
+    keys.norm_eps = named.pop("NORM_EPS") or keys.norm_eps
+    keys.required |= {key for key in named.values() if key}
     return keys
 
 

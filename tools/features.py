@@ -101,7 +101,7 @@ class Feature:
 
     def of(self, code: Code, config: Config) -> tuple[str, str]:
         """Returns what a checkpoint has of it (BRANCH: its class could), and where the code is."""
-        state, where = self.code(code)
+        state, where = _of_class(code)[self.name]
         said = self.checkpoint(config)
         if state == NO or said is None:
             return state, where
@@ -232,6 +232,10 @@ def _flag(*keys: str) -> Callable[[Config], bool | None]:
     return checkpoint
 
 
+def _equals(key: str, wanted: bool) -> Callable[[Config], bool | None]:
+    return lambda config: config[key] is wanted if isinstance(config.get(key), bool) else None
+
+
 def _experts(config: Config) -> bool | None:
     for key in ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"):
         if isinstance(config.get(key), int):
@@ -255,6 +259,7 @@ _clamped = _given("clip_qkv")
 _MLP = "gate_proj|up_proj|down_proj|c_fc|fc1|fc2|dense_h_to_4h|fc_in|lin1|dense_4h_to_h"
 _AFTER = (
     r"self\.(post_feedforward_layernorm|post_self_attn_layernorm|post_mlp_layernorm|post_norm1)"
+    r"|self\.ln_1\(\w+ \+|do_layer_norm_before"
 )
 _RECURRENT = (
     r"\bconv1d\b|[Ss]hort_?[Cc]onv|rg_lru|time_mixing|time_decay|lightning_attn|slope_rate"
@@ -313,7 +318,12 @@ FEATURES: tuple[Feature, ...] = (
         ),
         _flag("use_parallel_residual", "parallel_attn"),
     ),
-    Feature("norms after sublayers", "block", _reads(_AFTER)),
+    Feature(
+        "norms after sublayers",
+        "block",
+        _switched(_AFTER, "do_layer_norm_before"),
+        _equals("do_layer_norm_before", False),
+    ),
     Feature("scaled residual", "block", _reads("residual_multiplier")),
     Feature("recurrent layers", "block", _reads(_RECURRENT)),
     Feature("tied head", "head", _reads("_tied_weights_keys", BRANCH), _tied),
@@ -328,6 +338,12 @@ FEATURES: tuple[Feature, ...] = (
     Feature("logit softcap", "head", _reads(r"logits?_soft_?cap|soft_cap\("), _softcap),
     Feature("scaled logits", "head", _reads(r"logit_scale|logits_scaling|lm_head_multiplier")),
 )
+
+
+@functools.cache
+def _of_class(code: Code) -> Mapping[str, tuple[str, str]]:
+    """What a class has of each feature, and where."""
+    return {feature.name: feature.code(code) for feature in FEATURES}
 
 
 @dataclass(frozen=True)
@@ -396,7 +412,7 @@ def donors(code: Code, config: Config, class_name: str | None) -> list[Donor]:
             if theirs is None or not re.search(r"class \w*Attention\b", theirs.text):
                 # Code that is another class's says nothing.
                 continue
-            states = {feature.name: feature.code(theirs)[0] for feature in FEATURES}
+            states = {feature: state for feature, (state, _) in _of_class(theirs).items()}
             adds = tuple(sorted(n for n in wanted if states[n] == NO))
             removes = tuple(sorted(n for n, s in states.items() if s == YES and n not in wanted))
             found.append(Donor(name, slug, origin, adds, removes))

@@ -65,9 +65,15 @@ class Subject:
     sources: list[Source]
     _configs: dict[str, Any]
 
-    @property
-    def architecture(self) -> Any:
-        return self.package.port.architecture()
+    def class_name(self, source: Source) -> str | None:
+        """Returns which of the port's classes a checkpoint is of."""
+        given = source.config.get("architectures")
+        found = given if isinstance(given, list) else []
+        return next((name for name in self.package.port.classes if name in found), None)
+
+    def architecture(self, source: Source) -> Any:
+        """Returns what the port registers for a checkpoint; for another's, its first."""
+        return self.package.port.architecture(self.class_name(source))
 
     def config(self, source: Source) -> Any:
         """Returns a checkpoint's transformers config, without code of it."""
@@ -106,46 +112,52 @@ def walls(subject: Subject) -> str:
 
 def metadata(subject: Subject) -> str:
     """The checkpoint is of the port's class, and every key of its config is accounted for."""
-    port, config_cls = subject.package.port, subject.architecture.config
+    seen = {}
     for source in subject.sources:
-        classes = source.config.get("architectures")
-        if not isinstance(classes, list) or port.class_name not in classes:
-            raise Shut(f"{_short(source)} is of {classes}; the port is of {port.class_name}")
+        name, classes = subject.class_name(source), subject.package.port.classes
+        if name is None:
+            given = source.config.get("architectures")
+            raise Shut(f"{_short(source)} is of {given}; the port is of {', '.join(classes)}")
+        seen[name] = model_type = classes[name]
         config = subject.config(source)
-        if config.model_type != port.model_type:
-            raise Shut(f"{_short(source)} is a {config.model_type}, the port {port.model_type}")
-        unaccounted = config_cls.unaccounted(config, source.config)
+        if config.model_type != model_type:
+            raise Shut(f"{_short(source)} is a {config.model_type}, the port {model_type}")
+        unaccounted = subject.architecture(source).config.unaccounted(config, source.config)
         if unaccounted:
             raise Shut(f"config keys neither read nor ignored: {', '.join(unaccounted)}")
-    return f"{port.class_name}, every key accounted for"
+    return f"{', '.join(seen)}, every key accounted for"
 
 
 def registration(subject: Subject) -> str:
     """What is registered agrees with what is declared."""
-    port, architecture = subject.package.port, subject.architecture
-    if architecture.name != port.class_name:
-        raise Shut(f"arch.py registers {architecture.name}, deltas.py declares {port.class_name}")
-    if architecture.default_encoding not in architecture.supported_encodings:
-        raise Shut(f"the default encoding, {architecture.default_encoding}, is not supported")
-    if port.class_name in installed.max_names():
-        raise Shut(f"MAX serves {port.class_name} itself")
-    encodings = ", ".join(sorted(architecture.supported_encodings))
-    return f"{architecture.name} in {encodings}, {architecture.default_encoding} by default"
+    found = []
+    for name in subject.package.port.classes:
+        architecture = subject.package.port.architecture(name)
+        if architecture.name != name:
+            raise Shut(f"arch.py registers {architecture.name}, deltas.py declares {name}")
+        if architecture.default_encoding not in architecture.supported_encodings:
+            raise Shut(f"the default encoding, {architecture.default_encoding}, is not supported")
+        if name in installed.max_names():
+            raise Shut(f"MAX serves {name} itself")
+        encodings = ", ".join(sorted(architecture.supported_encodings))
+        found.append(f"{name} in {encodings}, {architecture.default_encoding} by default")
+    return "; ".join(found)
 
 
 def imports(subject: Subject) -> str:
     """The folder imports as ``--custom-architectures`` has it, and its adapters can be pickled."""
     from max.pipelines.lib.arch_lookup import ArchLookup
 
-    lookup, port = ArchLookup(), subject.package.port
+    lookup, names = ArchLookup(), list(subject.package.port.classes)
     lookup.import_custom_architectures([str(subject.package.directory)])
-    found = lookup.resolve(port.class_name)
-    if found is None:
-        raise Shut(f"ARCHITECTURES of __init__.py does not register {port.class_name}")
-    for adapter in found.weight_adapters.values():
-        # The model worker is another process.
-        pickle.loads(pickle.dumps(adapter))
-    return f"--custom-architectures {subject.package.slug} registers {port.class_name}"
+    for name in names:
+        found = lookup.resolve(name)
+        if found is None:
+            raise Shut(f"ARCHITECTURES of __init__.py does not register {name}")
+        for adapter in found.weight_adapters.values():
+            # The model worker is another process.
+            pickle.loads(pickle.dumps(adapter))
+    return f"--custom-architectures {subject.package.slug} registers {', '.join(names)}"
 
 
 def graph(subject: Subject) -> str:
@@ -153,7 +165,7 @@ def graph(subject: Subject) -> str:
     from .dry import dry_build, dry_trace
 
     for source in subject.sources:
-        dry_trace(dry_build(subject.architecture, subject.config(source)))
+        dry_trace(dry_build(subject.architecture(source), subject.config(source)))
     return f"traced for {len(subject.sources)} config{'s'[: len(subject.sources) > 1]}"
 
 
@@ -161,10 +173,10 @@ def weights_format(subject: Subject) -> str:
     """The port has an adapter for the checkpoint's format, and MAX reads its dtypes."""
     from common.adapters import described
 
-    adapters = {str(weights) for weights in subject.architecture.weight_adapters}
     seen = set()
     for source, headers in subject.headers():
         described(headers)
+        adapters = {str(weights) for weights in subject.architecture(source).weight_adapters}
         formats = {header.file.suffix.removeprefix(".") for header in headers}
         for name in sorted(formats):
             if not any(name in adapter.lower() for adapter in adapters):
@@ -181,7 +193,9 @@ def adapter(subject: Subject) -> str:
 
     count = 0
     for source, headers in subject.headers():
-        plan, parameters = planned_from(subject.architecture, subject.config(source), headers)
+        plan, parameters = planned_from(
+            subject.architecture(source), subject.config(source), headers
+        )
         audit(plan.produced, parameters)
         count += len(headers)
     return f"{count} tensors, each with its place, and no parameter without one"

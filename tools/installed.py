@@ -18,6 +18,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from common.declared import declared_classes
+
 _MODELS = "models/{0}/modeling_{0}.py"
 
 
@@ -110,8 +112,6 @@ def with_aliases(names: Mapping[str, str]) -> dict[str, str]:
 @functools.cache
 def port_names() -> Mapping[str, str]:
     """Returns the class names of our ports, each with its folder."""
-    tree = _tree("architectures", "__init__.py")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "LazyPorts":
-            return ast.literal_eval(node.args[1])
-    return {}
+    home = folder("architectures")
+    declarations = sorted(home.glob("*/deltas.py")) if home else []
+    return {name: file.parent.name for file in declarations for name in declared_classes(file)}

@@ -271,7 +271,7 @@ PER_ARCHITECTURE = ("gptq", "awq", "fp8", "fbgemm_fp8", "compressed-tensors", "m
 
 
 def _no_weights(source: Source) -> str | None:
-    if any(name.endswith((".safetensors", ".gguf")) for name in source.files):
+    if not source.files or any(n.endswith((".safetensors", ".gguf")) for n in source.files):
         return None
     others = [n for n in source.files if n.endswith((".bin", ".pt", ".pth", ".msgpack", ".h5"))]
     return f"no *.safetensors and no *.gguf{f', but {shown(others[0])}' if others else ''}"

@@ -39,9 +39,9 @@ def weights(
 
     port = load_port(slug)
     class_name = port_class(read_config(checkpoint))
-    if class_name != port.class_name:
+    if class_name not in port.classes:
         raise PortError(f"{checkpoint} is a {class_name}; {slug} is the port of {port.class_name}")
-    plan, parameters = planned(port.architecture(), load_config(checkpoint), checkpoint)
+    plan, parameters = planned(port.architecture(class_name), load_config(checkpoint), checkpoint)
     tensors = [*plan.dropped, *plan.produced.values()]
     misfit = None
     try:

@@ -13,7 +13,7 @@ weight map makes split-half) while full layers have no positions at all.
 
 from max.nn.norm import LayerNorm
 
-from common.layers import Decoder, GatedMLP, NoPosition, ParallelBlock, ScaledHead
+from common.layers import Decoder, NoPosition, ParallelBlock, ScaledHead
 
 from .model_config import Cohere2Config
 
@@ -24,14 +24,14 @@ class Cohere2(Decoder[Cohere2Config]):
     def block(self, i: int) -> ParallelBlock:
         window = self.config.windows[i]
         return ParallelBlock(
-            input_layernorm=self.layer_norm(bias=False),
+            input_layernorm=self.norm_layer(),
             attention=self.attention(
                 i, position=self.rope if window else NoPosition(), window=window
             ),
-            mlp=GatedMLP(self.config),
+            mlp=self.mlp(i),
         )
 
-    def final_norm(self) -> LayerNorm:
+    def norm_layer(self) -> LayerNorm:
         return self.layer_norm(bias=False)
 
     def head(self) -> ScaledHead:

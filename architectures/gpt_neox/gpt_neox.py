@@ -21,14 +21,11 @@ from .model_config import GPTNeoXConfig
 class GPTNeoX(Decoder[GPTNeoXConfig]):
     """GPT-NeoX as parts."""
 
-    def block(self, i: int) -> PreNormBlock:
-        block = ParallelTwoNormBlock if self.config.use_parallel_residual else PreNormBlock
-        return block(
-            input_layernorm=self.layer_norm(),
-            attention=self.attention(i),
-            post_attention_layernorm=self.layer_norm(),
-            mlp=PlainMLP(self.config),
-        )
+    def wiring(self) -> type[PreNormBlock]:
+        return ParallelTwoNormBlock if self.config.use_parallel_residual else PreNormBlock
 
-    def final_norm(self) -> LayerNorm:
+    def mlp(self, i: int) -> PlainMLP:
+        return PlainMLP(self.config)
+
+    def norm_layer(self) -> LayerNorm:
         return self.layer_norm()

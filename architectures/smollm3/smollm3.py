@@ -21,12 +21,12 @@ class SmolLM3(Decoder[SmolLM3Config]):
 
     def block(self, i: int) -> PreNormBlock:
         return PreNormBlock(
-            input_layernorm=self.rms_norm(),
+            input_layernorm=self.norm_layer(),
             attention=self.attention(
                 i,
                 position=self.rope if self.config.rotates[i] else NoPosition(),
                 window=self.config.windows[i],
             ),
-            post_attention_layernorm=self.rms_norm(),
+            post_attention_layernorm=self.norm_layer(),
             mlp=GatedMLP(self.config, bias=self.config.mlp_bias),
         )

@@ -45,6 +45,10 @@ class Heads(TypedDict):
     head_dim: int
 
 
+def _flag(keys: ConfigKeys, of: str | bool) -> bool:
+    return keys[of] if isinstance(of, str) else of
+
+
 @dataclass(kw_only=True)
 class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     """A decoder's dimensions; a port adds the fields of its own deltas.
@@ -57,6 +61,14 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     SUPPORTED_ENCODINGS: ClassVar[set[SupportedEncoding]] = {"float32", "bfloat16"}
     #: The key that holds the epsilon of the norms.
     NORM_EPS: ClassVar[str] = "rms_norm_eps"
+    #: The key that names the MLP's activation.
+    HIDDEN_ACT: ClassVar[str] = "hidden_act"
+    #: The key for biases on q, k and v, or whether they are there where no key decides.
+    ATTENTION_BIAS: ClassVar[str | bool] = "attention_bias"
+    #: The same for attention's output projection; as for q, k and v if None.
+    OUTPUT_BIAS: ClassVar[str | bool | None] = None
+    #: Whether heads rotate at all.
+    ROTARY: ClassVar[bool] = True
     #: Keys this architecture's checkpoints carry to no effect, each with its reason.
     IGNORED: ClassVar[Mapping[str, str]] = {}
     #: Keys that transformers folds into another when it loads, each with that other.
@@ -75,8 +87,9 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     hidden_act: str
     norm_eps: float
     attention_bias: bool
+    output_bias: bool
     tie_word_embeddings: bool
-    rope: RopeParameters
+    rope_parameters: RopeParameters | None
 
     dtype: DType = DType.float32
     devices: list[DeviceRef] = field(default_factory=lambda: [DeviceRef.CPU()])
@@ -89,7 +102,14 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         """Returns the fields that config.json decides; ports extend the dictionary."""
         heads = keys["num_attention_heads"]
         head_dim = keys.get("head_dim", keys["hidden_size"] // heads)
-        positions = keys["max_position_embeddings"]
+        bias = _flag(keys, cls.ATTENTION_BIAS)
+        rope = None
+        if cls.ROTARY:
+            rope = RopeParameters.read(
+                keys["rope_parameters"],
+                head_dim=head_dim,
+                max_position_embeddings=keys["max_position_embeddings"],
+            )
         return dict(
             hidden_size=keys["hidden_size"],
             intermediate_size=keys["intermediate_size"],
@@ -98,14 +118,19 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
             num_key_value_heads=keys.get("num_key_value_heads", heads),
             head_dim=head_dim,
             vocab_size=keys["vocab_size"],
-            hidden_act=keys["hidden_act"],
+            hidden_act=keys[cls.HIDDEN_ACT],
             norm_eps=keys[cls.NORM_EPS],
-            attention_bias=keys["attention_bias"],
+            attention_bias=bias,
+            output_bias=bias if cls.OUTPUT_BIAS is None else _flag(keys, cls.OUTPUT_BIAS),
             tie_word_embeddings=keys["tie_word_embeddings"],
-            rope=RopeParameters.read(
-                keys["rope_parameters"], head_dim=head_dim, max_position_embeddings=positions
-            ),
+            rope_parameters=rope,
         )
+
+    @classmethod
+    def fixed_flags(cls) -> set[str]:
+        """Returns the switches that no key of their own decides."""
+        flags = {"attention_bias": cls.ATTENTION_BIAS, "output_bias": cls.OUTPUT_BIAS}
+        return {name for name, key in flags.items() if not isinstance(key, str)}
 
     @classmethod
     def from_huggingface(cls, huggingface_config: Any) -> Self:
@@ -185,6 +210,12 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
             num_kv_heads=self.num_key_value_heads,
             head_dim=self.head_dim,
         )
+
+    @property
+    def rope(self) -> RopeParameters:
+        """The rotation, of an architecture that has one."""
+        assert self.rope_parameters is not None
+        return self.rope_parameters
 
     @property
     def device(self) -> DeviceRef:

@@ -68,6 +68,8 @@ class ConfigKeys:
         self._config = huggingface_config
         self._absent = absent
         self._known = set(huggingface_config.to_dict())
+        # GPT-2's n_embd answers to hidden_size, and so on.
+        self._spelled: Mapping[str, str] = huggingface_config.attribute_map
         self.used: set[str] = set()
 
     def __getitem__(self, key: str) -> Any:
@@ -76,7 +78,7 @@ class ConfigKeys:
         Raises:
             PortError: If the config has no such key.
         """
-        self.used.add(key)
+        self.used.add(self._spelled.get(key, key))
         try:
             return getattr(self._config, key)
         except AttributeError:
@@ -89,7 +91,7 @@ class ConfigKeys:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Returns the value of ``key``, or ``default`` where it is absent or null."""
-        self.used.add(key)
+        self.used.add(self._spelled.get(key, key))
         value = getattr(self._config, key, self._absent.get(key))
         return default if value is None else value
 

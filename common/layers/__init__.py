@@ -6,13 +6,14 @@
 # ===----------------------------------------------------------------------=== #
 """The parts that decoders are assembled from."""
 
-from .attention import Attention
+from .attention import Attention, QKNormAttention
 from .blocks import ParallelBlock, ParallelTwoNormBlock, PreNormBlock
 from .decoder import Decoder
 from .head import Head, ScaledHead
 from .masks import Causal, Mask, SlidingWindow
 from .mlp import GatedMLP, PlainMLP
-from .positions import NoPosition, Position, Rope
+from .norms import HeadLayerNorm
+from .positions import LearnedPositions, NoPosition, Position, Rope
 
 __all__ = [
     "Attention",
@@ -20,6 +21,8 @@ __all__ = [
     "Decoder",
     "GatedMLP",
     "Head",
+    "HeadLayerNorm",
+    "LearnedPositions",
     "Mask",
     "NoPosition",
     "ParallelBlock",
@@ -27,6 +30,7 @@ __all__ = [
     "PlainMLP",
     "Position",
     "PreNormBlock",
+    "QKNormAttention",
     "Rope",
     "ScaledHead",
     "SlidingWindow",

@@ -47,24 +47,6 @@ def attend(
     )
 
 
-def _rows_and_positions(step: Step, tokens: TensorValue) -> tuple[TensorValue, TensorValue]:
-    """Returns, for each ragged token, its row in the batch and its position in that row."""
-    device = tokens.device
-    index = ops.range(
-        0,
-        TensorValue(tokens.shape[0]),
-        1,
-        out_dim=tokens.shape[0],
-        dtype=DType.int64,
-        device=device,
-    )
-    offsets = step.input_row_offsets.cast(DType.int64)
-    ended = ops.unsqueeze(index, 1) >= ops.unsqueeze(offsets[1:], 0)
-    row = ops.squeeze(ops.sum(ended.cast(DType.int64), axis=1), 1)
-    cached = step.kv_collection.cache_lengths.cast(DType.int64)
-    return row, index - ops.gather(offsets, row, axis=0) + ops.gather(cached, row, axis=0)
-
-
 def materialized_attention(
     q: TensorValue, step: Step, layer: int, kv: KVCacheParams, mask: Mask, scale: float
 ) -> TensorValue:
@@ -81,7 +63,7 @@ def materialized_attention(
     )  # [batch, pages of a row, 2, page, kv, dim]
     length = pages.shape[1] * pages.shape[3]
     shape = (pages.shape[0], length, kv.n_kv_heads, head_dim)
-    row, position = _rows_and_positions(step, q)
+    row, position = step.rows_and_positions(q)
     k = ops.gather(pages[:, :, 0].reshape(shape), row, axis=0).cast(DType.float32)
     v = ops.gather(pages[:, :, 1].reshape(shape), row, axis=0).cast(DType.float32)
 

@@ -6,8 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """The decoder that a port assembles: embedding, blocks, final norm, head.
 
-A port overrides :meth:`Decoder.block`, and whatever else differs; what it does not mention is a
-plain pre-norm decoder with RMSNorm, rotary positions and a gated MLP.
+A port overrides the methods that return what differs; what it does not mention is a plain pre-norm
+decoder with RMSNorm, rotary positions and a gated MLP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from max.graph import Graph, TensorValue, Type, Value
 from max.graph import Module as GraphModule
 from max.nn.embedding import Embedding
 from max.nn.kv_cache import KVCacheInputsPerDevice, KVCacheParamInterface, PagedCacheValues
-from max.nn.layer import LayerList, Module
+from max.nn.layer import Layer, LayerList, Module
 from max.nn.norm import LayerNorm, RMSNorm
 from max.nn.transformer.transformer import logits_postprocess
 from max.pipelines.lib.interfaces.batch_processor import ragged_kv_symbolic_input_tree
@@ -34,7 +34,7 @@ from .blocks import PreNormBlock
 from .head import Head
 from .masks import Causal, SlidingWindow
 from .mlp import GatedMLP
-from .positions import Position, Rope
+from .positions import NoPosition, Position, Rope
 from .step import Step
 
 ConfigT = TypeVar("ConfigT", bound=DecoderConfig)
@@ -53,7 +53,9 @@ class Decoder(Module, Generic[ConfigT]):
     def __init__(self, config: ConfigT) -> None:
         super().__init__()
         self.config = config
-        self.rope = Rope(config.rope, config.max_seq_len)
+        self.rope: Position = NoPosition()
+        if config.rope_parameters:
+            self.rope = Rope(config.rope_parameters, config.max_seq_len)
         self.embed_tokens = Embedding(
             config.vocab_size, config.hidden_size, config.dtype, config.device
         )
@@ -63,12 +65,16 @@ class Decoder(Module, Generic[ConfigT]):
 
     def block(self, i: int) -> Module:
         """Returns layer ``i``."""
-        return PreNormBlock(
-            input_layernorm=self.rms_norm(),
+        return self.wiring()(
+            input_layernorm=self.norm_layer(),
             attention=self.attention(i),
-            post_attention_layernorm=self.rms_norm(),
-            mlp=GatedMLP(self.config),
+            post_attention_layernorm=self.norm_layer(),
+            mlp=self.mlp(i),
         )
+
+    def wiring(self) -> type[PreNormBlock]:
+        """Returns how a block of two norms joins its parts."""
+        return PreNormBlock
 
     def attention(
         self, i: int, *, position: Position | None = None, window: int | None = None
@@ -77,20 +83,37 @@ class Decoder(Module, Generic[ConfigT]):
         mask = SlidingWindow(window) if window else Causal()
         return Attention(self.config, i, position=position or self.rope, mask=mask)
 
-    def final_norm(self) -> Module:
-        """Returns the norm before the head."""
+    def mlp(self, i: int) -> Layer:
+        """Returns the feed-forward part of layer ``i``."""
+        return GatedMLP(self.config)
+
+    def norm_layer(self) -> Layer:
+        """Returns one norm over the hidden size, as all of them are."""
         return self.rms_norm()
+
+    def final_norm(self) -> Layer:
+        """Returns the norm before the head."""
+        return self.norm_layer()
 
     def head(self) -> Head:
         """Returns the projection to logits."""
         return Head(self.config, self.embed_tokens)
 
-    def rms_norm(self) -> RMSNorm:
-        """RMSNorm over the hidden size (Zhang & Sennrich 2019, arXiv:1910.07467)."""
+    def embed(self, tokens: TensorValue, step: Step) -> TensorValue:
+        """Returns ``[tokens, hidden_size]``, the input of the first layer."""
+        return self.embed_tokens(tokens)
+
+    def rms_norm(self, *, offset: float = 0.0) -> RMSNorm:
+        """RMSNorm over the hidden size (Zhang & Sennrich 2019, arXiv:1910.07467).
+
+        Args:
+            offset: What is added to the weight: 1 where checkpoints hold its distance from one.
+        """
         return RMSNorm(
             self.config.hidden_size,
             self.config.dtype,
             self.config.norm_eps,
+            weight_offset=offset,
             multiply_before_cast=False,
         )
 
@@ -124,7 +147,7 @@ class Decoder(Module, Generic[ConfigT]):
             ``ReturnLogits.ALL`` also ``[tokens, vocab_size]`` and the offsets.
         """
         step = Step(kv_collection, input_row_offsets)
-        h = self.embed_tokens(tokens)
+        h = self.embed(tokens, step)
         for layer in self.layers:
             h = layer(h, step)
         return logits_postprocess(

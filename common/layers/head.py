@@ -18,8 +18,10 @@ from common.config import DecoderConfig
 class Head(Linear):
     """``[tokens, hidden_size]`` to ``[tokens, vocab_size]``; shares the embedding where tied."""
 
-    def __init__(self, config: DecoderConfig, embedding: Embedding) -> None:
-        super().__init__(config.hidden_size, config.vocab_size, config.dtype, config.device)
+    def __init__(self, config: DecoderConfig, embedding: Embedding, *, bias: bool = False) -> None:
+        super().__init__(
+            config.hidden_size, config.vocab_size, config.dtype, config.device, has_bias=bias
+        )
         if config.tie_word_embeddings:
             self.set_shared_weight("weight", embedding.weight)
 

@@ -4,10 +4,10 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""How positions enter attention: rotary, or not at all.
+"""How positions enter: rotary in attention, learned in the embedding, or not at all.
 
-A position part takes the fused ``q | k | v`` of the new tokens, stores k and v in the paged
-cache and returns q; the rotary one rotates q and k on the way.
+In attention, a position part takes the fused ``q | k | v`` of the new tokens, stores k and v in the
+paged cache and returns q; the rotary one rotates q and k on the way.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import Protocol
 import numpy as np
 from max.dtype import DType
 from max.graph import DeviceRef, TensorValue, ops
+from max.nn.embedding import Embedding
 from max.nn.kernels import rope_split_store_ragged, store_k_cache_ragged, store_v_cache_ragged
 from max.nn.kv_cache import KVCacheParams
 
-from common.config import RopeParameters
+from common.config import DecoderConfig, RopeParameters
 
 from .step import Step
 
@@ -58,6 +59,27 @@ class NoPosition:
         store_k_cache_ragged(step.kv_collection, k, step.input_row_offsets, layer)
         store_v_cache_ragged(step.kv_collection, v, step.input_row_offsets, layer)
         return q
+
+
+class LearnedPositions(Embedding):
+    """One learned vector a position, to be added to the tokens' (Vaswani et al. 2017, §3.5).
+
+    Weights: ``weight``, ``[max_position_embeddings + offset, hidden_size]``.
+
+    Args:
+        config: The decoder's dimensions.
+        positions: How many the checkpoint holds.
+        offset: Rows before that of position 0.
+    """
+
+    def __init__(self, config: DecoderConfig, positions: int, *, offset: int = 0) -> None:
+        super().__init__(positions + offset, config.hidden_size, config.dtype, config.device)
+        self.offset = offset
+
+    def of(self, tokens: TensorValue, step: Step) -> TensorValue:
+        """Returns ``[tokens, hidden_size]``."""
+        _, position = step.rows_and_positions(tokens)
+        return self(position + self.offset)
 
 
 @dataclass(frozen=True, eq=False)

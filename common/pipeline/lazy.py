@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 
 from max.pipelines.lib import SupportedArchitecture
 from max.pipelines.lib.registry import PIPELINE_REGISTRY
+
+from common.declared import declared_classes
 
 
 class LazyPorts(list[SupportedArchitecture]):
@@ -23,13 +26,19 @@ class LazyPorts(list[SupportedArchitecture]):
 
     Args:
         package: The package that holds the ports.
-        classes: Class name as in config.json, to the port's folder.
+        folder: Where it lies; what its ports serve is read from their declarations.
     """
 
-    def __init__(self, package: str, classes: Mapping[str, str]) -> None:
+    def __init__(self, package: str, folder: Path) -> None:
         super().__init__()
         self.package = package
-        self.classes = dict(classes)
+        #: Class name as in config.json, to the port's folder.
+        self.classes: dict[str, str] = {}
+        self.symbols: dict[str, str] = {}
+        for path in sorted(folder.glob("*/deltas.py")):
+            main, *others = declared_classes(path)
+            self.classes |= dict.fromkeys((main, *others), path.parent.name)
+            self.symbols |= {main: "architecture", **{name: name for name in others}}
 
     def __bool__(self) -> bool:
         return bool(self.classes)
@@ -40,6 +49,6 @@ class LazyPorts(list[SupportedArchitecture]):
     def __iter__(self) -> Iterator[SupportedArchitecture]:
         for name, slug in self.classes.items():
             PIPELINE_REGISTRY.register_lazy(
-                name, f"{self.package}.{slug}.arch", "architecture", package=self.package
+                name, f"{self.package}.{slug}.arch", self.symbols[name], package=self.package
             )
         return iter(())

@@ -66,10 +66,12 @@ def fixture_config(port: Port, fixture: Fixture) -> Any:
     """Returns a fixture's transformers config."""
     from transformers import AutoConfig
 
-    default = AutoConfig.for_model(port.model_type).to_dict()
-    known = {key: value for key, value in TINY.items() if key in default}
-    config = AutoConfig.for_model(port.model_type, **{**known, **fixture.config})
-    config.architectures = [port.class_name]
+    class_name = fixture.class_name or port.class_name
+    model_type = port.classes[class_name]
+    default = AutoConfig.for_model(model_type)
+    known = {key: value for key, value in TINY.items() if hasattr(default, key)}
+    config = AutoConfig.for_model(model_type, **{**known, **fixture.config})
+    config.architectures = [class_name]
     return config
 
 
@@ -142,10 +144,10 @@ def legacy_spelling(fixture: Fixture, directory: Path) -> dict[str, Any]:
     """Returns config.json of a written fixture as files from before transformers 5 spell it."""
     config = json.loads((directory / "config.json").read_text())
     config["torch_dtype"] = config.pop("dtype")
-    rope = config.pop("rope_parameters")
-    config["rope_theta"] = rope["rope_theta"]
-    scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
-    config["rope_scaling"] = None if scaling.get("rope_type") == "default" else scaling
+    if rope := config.pop("rope_parameters", None):
+        config["rope_theta"] = rope["rope_theta"]
+        scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
+        config["rope_scaling"] = None if scaling.get("rope_type") == "default" else scaling
     for key, value in fixture.legacy.items():
         if value is None:
             config.pop(key, None)

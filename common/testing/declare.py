@@ -130,11 +130,13 @@ class Fixture:
         config: Config values over the tiny defaults.
         legacy: What else differs in config.json of released files, besides ``torch_dtype``,
             ``rope_theta`` and ``rope_scaling``; None takes a key out.
+        class_name: Which of the port's classes, if not the first.
     """
 
     name: str
     config: Mapping[str, Any] = field(default_factory=dict)
     legacy: Mapping[str, Any] = field(default_factory=dict)
+    class_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,10 +145,13 @@ class Port:
 
     Attributes:
         model_type: transformers' name for it, and the folder's.
-        class_name: The class in ``architectures`` of config.json.
+        class_name: The class in ``architectures`` of config.json. arch.py registers it as
+            ``architecture``.
         fixtures: At least two, which together cover every branch flag.
         deltas: Every difference, each with its witness.
         sdpa_differs: Why the oracle's sdpa and eager attention disagree, if they rightly do.
+        also: Further classes that the package serves, or other names of the class, each with its
+            model_type. arch.py registers each under its own name.
         package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
@@ -155,12 +160,19 @@ class Port:
     fixtures: tuple[Fixture, ...]
     deltas: tuple[Delta, ...]
     sdpa_differs: str | None = None
+    also: Mapping[str, str] = field(default_factory=dict)
     package: str | None = None
 
-    def architecture(self) -> Any:
-        """Returns the ``SupportedArchitecture``; imports MAX."""
+    @property
+    def classes(self) -> dict[str, str]:
+        """Every class it serves, with its model_type."""
+        return {self.class_name: self.model_type, **self.also}
+
+    def architecture(self, class_name: str | None = None) -> Any:
+        """Returns the ``SupportedArchitecture`` of a class, by default the first; imports MAX."""
+        symbol = "architecture" if class_name in (None, self.class_name) else class_name
         package = self.package or f"architectures.{self.model_type}"
-        return importlib.import_module(f"{package}.arch").architecture
+        return getattr(importlib.import_module(f"{package}.arch"), str(symbol))
 
 
 def slugs() -> list[str]:

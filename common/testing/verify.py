@@ -86,14 +86,15 @@ def check_config(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]
     """Yields what is wrong with key accounting, or with the released spelling."""
     from transformers import AutoConfig
 
-    config_cls = port.architecture().config
+    class_name = fixture.class_name or port.class_name
+    config_cls = port.architecture(class_name).config
     loaded = {}
     for spelling, raw in (
         ("transformers 5", json.loads((directory / "config.json").read_text())),
         ("legacy", legacy_spelling(fixture, directory)),
     ):
         values = {key: value for key, value in raw.items() if key != "model_type"}
-        config = AutoConfig.for_model(port.model_type, **values)
+        config = AutoConfig.for_model(port.classes[class_name], **values)
         for key in config_cls.unaccounted(config, raw):
             yield f"{fixture.name}: config key {key!r} is neither read nor ignored ({spelling})"
         loaded[spelling] = config_cls.from_huggingface(config)
@@ -107,15 +108,17 @@ def check_flags(port: Port, directories: dict[str, Path]) -> Iterator[str]:
     """Yields the switches of the config that no fixture sets, or none clears."""
     from transformers import AutoConfig
 
-    config_cls = port.architecture().config
-    configs = [
-        config_cls.from_huggingface(AutoConfig.from_pretrained(path))
-        for path in directories.values()
-    ]
-    for f in dataclasses.fields(config_cls):
-        seen = {value for config in configs if isinstance(value := getattr(config, f.name), bool)}
-        if len(seen) == 1:
-            yield f"every fixture has {f.name} = {seen.pop()}; its other branch is not covered"
+    seen: dict[str, set[bool]] = {}
+    for fixture in (f for f in port.fixtures if f.name in directories):
+        config_cls = port.architecture(fixture.class_name).config
+        config = config_cls.from_huggingface(AutoConfig.from_pretrained(directories[fixture.name]))
+        for f in dataclasses.fields(config):
+            value = getattr(config, f.name)
+            if isinstance(value, bool) and f.name not in config_cls.fixed_flags():
+                seen.setdefault(f.name, set()).add(value)
+    for name, values in seen.items():
+        if len(values) == 1:
+            yield f"every fixture has {name} = {values.pop()}; its other branch is not covered"
 
 
 def check_oracle(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]:
