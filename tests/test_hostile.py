@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from common.testing.sparse import write_sparse
 from tools.__main__ import main
 from tools.config_keys import KEYS
+from tools.walls import shown
 
 EVIL = """
 from pathlib import Path
@@ -139,6 +140,10 @@ def test_so_is_one_that_names_a_class(directory: Path, config: dict[str, Any]) -
 @pytest.mark.parametrize("depth", [400, 900])
 def test_nesting_that_json_takes_is_taken(directory: Path, depth: int) -> None:
     holds(directory, nested(depth))
+
+
+def test_what_is_nested_deeper_than_it_can_be_shown_is_named() -> None:
+    assert shown(nested(5_000)) == "a deeply nested dict"
 
 
 @pytest.mark.parametrize("depth", [1_000, 100_000])
