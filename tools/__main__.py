@@ -20,11 +20,15 @@ from rich.markup import escape
 
 from common.errors import PortError
 
+from .archs import list_archs
 from .compile import compile_graphs
 from .demo import demo
+from .inspecting import inspect
+from .keys import list_keys
 from .list import list_ports
 from .serve import serve
 from .verify import verify
+from .walls import check_walls
 from .weights import weights
 
 app = typer.Typer(
@@ -37,14 +41,18 @@ app.command("list")(list_ports)
 app.command("verify")(verify)
 app.command("demo")(demo)
 app.command("weights")(weights)
+app.command("inspect")(inspect)
+app.command("list-archs")(list_archs)
+app.command("list-keys")(list_keys)
+app.command("check-walls")(check_walls)
 app.command("compile")(compile_graphs)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Runs a command; bad input ends in one line and exit code 2."""
     try:
-        app(prog_name="./ports")
+        app(arguments, prog_name="./ports")
     except PortError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
             f"[bold red]ports:[/] {escape(' '.join(str(error).split()))}"
