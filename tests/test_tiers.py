@@ -48,6 +48,12 @@ def test_there_is_no_other_tier(tier: str) -> None:
     assert "Traceback" not in ran.stderr
 
 
+def test_options_of_the_proof_are_refused_beside_a_lesser_tier() -> None:
+    ran = ports("verify", "smollm3", "--tier", "5", "--encoding", "bfloat16")
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("ports: --encoding, --compiled and --record are for tier 6")
+
+
 def test_perplexity_is_that_of_the_next_token() -> None:
     # Uniform: as many as there are tokens.
     assert np.exp(log_perplexity([[0.0] * 5] * 4, [1, 2, 3, 4])) == pytest.approx(5)

@@ -75,7 +75,9 @@ def fixture_config(port: Port, fixture: Fixture) -> Any:
     return config
 
 
-def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 0) -> Path:
+def write_checkpoint(
+    port: Port, fixture: Fixture, directory: Path, seed: int = 0, dtype: str = "float32"
+) -> Path:
     """Writes config.json, model.safetensors and a tokenizer into ``directory``.
 
     Args:
@@ -83,6 +85,7 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
         fixture: Which config to build it with.
         directory: Where; made if missing.
         seed: Of the random weights.
+        dtype: What they are rounded to; the reference computes with the same.
 
     Returns:
         ``directory``.
@@ -97,7 +100,7 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     randomize(model, seed)
     with quiet():
-        model.save_pretrained(directory)
+        model.to(getattr(torch, dtype)).save_pretrained(directory)
     write_tokenizer(directory)
     return directory
 
