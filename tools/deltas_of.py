@@ -98,7 +98,7 @@ def donor_of(name: str) -> Donor:
         return Donor(slug, slug, slug)
     if name in native or name in native.values():
         return Donor(f"a plain pre-norm decoder, as {name}", None, PLAIN)
-    known = [*ports.values(), *ports, *native, *native.values()]
+    known = {*ports.values(), *ports, *native, *native.values()}
     raise PortError(
         f"no donor {name!r}: neither a port nor an architecture of MAX{nearest(name, known)}"
     )
