@@ -24,7 +24,7 @@ from common.testing.declare import Unimplemented
 from common.testing.verify import delta_moves
 from tools.audit import report
 from tools.deltas_of import donor_of
-from tools.families import causal_models
+from tools.installed import causal_models
 from tools.package import open_package
 from tools.reference import NONE, Reference, changes
 from tools.scaffold import blueprint, files, literal, wrapped, write

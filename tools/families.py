@@ -8,12 +8,11 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import re
 from collections.abc import Iterator
 
-from . import installed
+from .installed import causal_models
 
 #: Families whose names are words of other meanings; these count only when capitalised.
 _WORDS = {
@@ -36,23 +35,6 @@ _SKIPPED = {"blt", "data2vec_text", "doge", "dots", "got_ocr"}
 def squash(name: str) -> str:
     """Returns a name without case, spaces and punctuation: ``GPT-NeoX`` is ``gpt_neox``."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-@functools.cache
-def causal_models() -> dict[str, str]:
-    """Returns model_type to class of every causal language model that transformers knows."""
-    home = installed.folder("transformers")
-    assert home is not None
-    for node in ast.walk(ast.parse((home / "models/auto/modeling_auto.py").read_text())):
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id == "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
-            and isinstance(node.value, ast.Call)
-        ):
-            pairs = ast.literal_eval(node.value.args[0])
-            return {model: cls if isinstance(cls, str) else cls[0] for model, cls in pairs}
-    raise RuntimeError("transformers has no MODEL_FOR_CAUSAL_LM_MAPPING_NAMES")
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from pathlib import Path
 from common.errors import PortError, nearest
 
 from . import installed
-from .families import causal_models
+from .installed import causal_models
 
 NONE = "none"
 
