@@ -75,6 +75,7 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
         ``directory``.
     """
     import torch
+    from safetensors.numpy import load_file, save_file
     from transformers import AutoConfig, AutoModelForCausalLM
 
     class_name = fixture.class_name or port.class_name
@@ -90,6 +91,9 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
     randomize(model, seed)
     with quiet():
         model.save_pretrained(directory)
+    if fixture.stored:
+        file = directory / "model.safetensors"
+        save_file(fixture.stored(load_file(file)), file, metadata={"format": "pt"})
     write_tokenizer(directory)
     return directory
 
