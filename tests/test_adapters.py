@@ -24,6 +24,7 @@ from max.graph.type import Shape
 from max.graph.weights import WeightData
 from transformers import AutoConfig
 
+from architectures.gpt2 import weight_adapters as gpt2
 from architectures.smollm3.model_config import SmolLM3Config
 from architectures.smollm3.weight_adapters import weight_map
 from common.adapters import (
@@ -435,3 +436,17 @@ def test_audit_names_the_misfit(
 ) -> None:
     with pytest.raises(PortError, match=message):
         audit(weights(made), parameters(shapes))
+
+
+@pytest.mark.parametrize("prefix", ["", "transformer."])
+def test_masks_of_older_files_are_dropped_and_biases_of_like_names_are_not(prefix: str) -> None:
+    config = gpt2.GPT2Config.from_huggingface(AutoConfig.for_model("gpt2", n_embd=8, n_head=2))
+    masks = {f"{prefix}h.0.attn.bias", f"{prefix}h.0.attn.masked_bias"}
+    tensors = [stored(name, numbers(1, 1, 4, 4)) for name in masks]
+    fused = stored(f"{prefix}h.0.attn.c_attn.bias", numbers(24))
+    planned = gpt2.weight_map(config).plan([*tensors, fused])
+    assert {tensor.source for tensor in planned.dropped} == masks
+    for i, part in enumerate("qkv"):
+        bias = planned.produced.pop(f"layers.0.self_attn.{part}_proj.bias")
+        np.testing.assert_array_equal(read(bias), numbers(24)[8 * i : 8 * i + 8])
+    assert planned.produced == {}

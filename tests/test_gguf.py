@@ -32,7 +32,8 @@ from common.testing.declare import load_port, slugs
 #: gguf's names of architectures, where they are not transformers'.
 ARCHES = {"gpt_neox": "gptneox"}
 
-Convert = Callable[[str, np.ndarray, Any], np.ndarray]
+#: Returns what a converter makes of a tensor, or None if it leaves it out.
+Convert = Callable[[str, np.ndarray, Any], np.ndarray | None]
 
 
 def as_it_is(name: str, array: np.ndarray, config: Any) -> np.ndarray:
@@ -59,7 +60,20 @@ def gpt_neox(name: str, array: np.ndarray, config: Any) -> np.ndarray:
     )
 
 
-CONVERTERS: dict[str, Convert] = {"smollm3": llama, "cohere2": as_it_is, "gpt_neox": gpt_neox}
+def gpt2(name: str, array: np.ndarray, config: Any) -> np.ndarray | None:
+    """GPT2Model of llama.cpp's converter leaves masks out and transposes Conv1D."""
+    if name.endswith((".attn.bias", ".attn.masked_bias")):
+        return None
+    return array.T if name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")) else array
+
+
+CONVERTERS: dict[str, Convert] = {
+    "cohere2": as_it_is,
+    "gpt2": gpt2,
+    "gpt_neox": gpt_neox,
+    "smollm3": llama,
+    "starcoder2": as_it_is,
+}
 
 
 def write_gguf(
@@ -72,7 +86,10 @@ def write_gguf(
     names = get_tensor_name_map(arch, config.num_hidden_layers)
     writer = GGUFWriter(directory / "model.gguf", arch_name)
     for name, array in load_file(directory / "model.safetensors").items():
-        converted = np.ascontiguousarray(CONVERTERS[slug](name, array, config))
+        made = CONVERTERS[slug](name, array, config)
+        if made is None:
+            continue
+        converted = np.ascontiguousarray(made)
         to = names.get_name(name, try_suffixes=(".weight", ".bias"))
         assert to, name
         # Converters keep vectors in float32.

@@ -10,7 +10,7 @@ from types import MethodType
 from typing import Any
 
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import rms_norm, split_half_rows
+from common.testing.witnesses import UNTIED, rms_norm, split_half_rows
 
 
 def _rotate(attention: Any) -> None:
@@ -75,12 +75,7 @@ PORT = Port(
         ),
         Delta("sliding window", "modeling_cohere2.py:209", WithConfig({"sliding_window": 4096})),
         Delta("logit scale", "modeling_cohere2.py:491", WithConfig({"logit_scale": 1.0})),
-        Delta(
-            "tied head",
-            "modeling_cohere2.py:432",
-            WithConfig({"tie_word_embeddings": False}),
-            ("tied_window_128",),
-        ),
+        Delta("tied head", "modeling_cohere2.py:432", UNTIED, ("tied_window_128",)),
         Delta(
             "attention biases",
             "modeling_cohere2.py:212",

@@ -20,13 +20,14 @@ from functools import cache
 
 from common.config import DecoderConfig
 
-from .rules import CanonicalRope, SplitQKV
+from .rules import CanonicalRope, Rule, SplitQKV
 from .tensor import Tensor
 from .weight_map import WeightMap
 
 #: Roles in gguf's ``MODEL_TENSOR``, and the graph's names for them.
 ROLES: Mapping[str, str] = {
     "TOKEN_EMBD": "embed_tokens",
+    "POS_EMBD": "embed_positions",
     "OUTPUT_NORM": "norm",
     "OUTPUT": "lm_head",
     "ATTN_NORM": "layers.{}.input_layernorm",
@@ -76,5 +77,7 @@ def gguf_map(config: DecoderConfig, *, interleaved: bool = False) -> WeightMap:
         interleaved: Whether llama.cpp rotates neighbouring columns (its rope type NORM), for which
             the converter brings the pairs together, or split halves (NEOX).
     """
-    rope = CanonicalRope(rope=config.rope, interleaved=interleaved)
-    return WeightMap(FromGGUF(), SplitQKV(**config.heads), rope)
+    rules: list[Rule] = [FromGGUF(), SplitQKV(**config.heads)]
+    if config.rope_parameters:
+        rules.append(CanonicalRope(rope=config.rope, interleaved=interleaved))
+    return WeightMap(*rules)

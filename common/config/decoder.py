@@ -61,6 +61,8 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     SUPPORTED_ENCODINGS: ClassVar[set[SupportedEncoding]] = {"float32", "bfloat16"}
     #: The key that holds the epsilon of the norms.
     NORM_EPS: ClassVar[str] = "rms_norm_eps"
+    #: The key for the MLP's width; where it is null, the width is four times the hidden size.
+    INTERMEDIATE_SIZE: ClassVar[str] = "intermediate_size"
     #: The key that names the MLP's activation.
     HIDDEN_ACT: ClassVar[str] = "hidden_act"
     #: The key for biases on q, k and v, or whether they are there where no key decides.
@@ -102,6 +104,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         """Returns the fields that config.json decides; ports extend the dictionary."""
         heads = keys["num_attention_heads"]
         head_dim = keys.get("head_dim", keys["hidden_size"] // heads)
+        width = keys[cls.INTERMEDIATE_SIZE]
         bias = _flag(keys, cls.ATTENTION_BIAS)
         rope = None
         if cls.ROTARY:
@@ -112,7 +115,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
             )
         return dict(
             hidden_size=keys["hidden_size"],
-            intermediate_size=keys["intermediate_size"],
+            intermediate_size=4 * keys["hidden_size"] if width is None else width,
             num_hidden_layers=keys["num_hidden_layers"],
             num_attention_heads=heads,
             num_key_value_heads=keys.get("num_key_value_heads", heads),
@@ -178,6 +181,21 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
                 cache_dtype_for_encoding(encoding, model_config.kv_cache.kv_cache_format),
             ),
         )
+
+    @classmethod
+    def calculate_max_seq_len(cls, huggingface_config: Any, model_config: MAXModelConfig) -> int:
+        """Returns the longest sequence to serve, in tokens.
+
+        Raises:
+            PortError: If more is asked for than the checkpoint has positions.
+        """
+        asked, most = model_config.max_length, huggingface_config.max_position_embeddings
+        if asked and asked > most:
+            raise PortError(
+                f"--max-length {asked} is more than the {most} positions of the checkpoint"
+                " (max_position_embeddings in config.json)"
+            )
+        return asked or most
 
     @classmethod
     def construct_kv_params(

@@ -14,6 +14,7 @@ from .masks import Causal, Mask, SlidingWindow
 from .mlp import GatedMLP, PlainMLP
 from .norms import HeadLayerNorm
 from .positions import LearnedPositions, NoPosition, Position, Rope
+from .step import Step
 
 __all__ = [
     "Attention",
@@ -34,4 +35,5 @@ __all__ = [
     "Rope",
     "ScaledHead",
     "SlidingWindow",
+    "Step",
 ]

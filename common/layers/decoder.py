@@ -77,11 +77,16 @@ class Decoder(Module, Generic[ConfigT]):
         return PreNormBlock
 
     def attention(
-        self, i: int, *, position: Position | None = None, window: int | None = None
+        self,
+        i: int,
+        *,
+        position: Position | None = None,
+        window: int | None = None,
+        scale: float | None = None,
     ) -> Attention:
         """Returns the attention of layer ``i``: rotary and causal, unless it says otherwise."""
         mask = SlidingWindow(window) if window else Causal()
-        return Attention(self.config, i, position=position or self.rope, mask=mask)
+        return Attention(self.config, i, position=position or self.rope, mask=mask, scale=scale)
 
     def mlp(self, i: int) -> Layer:
         """Returns the feed-forward part of layer ``i``."""

@@ -91,6 +91,7 @@ def write_checkpoint(
         ``directory``.
     """
     import torch
+    from safetensors.torch import load_file, save_file
     from transformers import AutoModelForCausalLM
 
     config = fixture_config(port, fixture)
@@ -101,6 +102,9 @@ def write_checkpoint(
     randomize(model, seed)
     with quiet():
         model.to(getattr(torch, dtype)).save_pretrained(directory)
+    if fixture.stored:
+        file = directory / "model.safetensors"
+        save_file(fixture.stored(load_file(file)), file, metadata={"format": "pt"})
     write_tokenizer(directory)
     return directory
 

@@ -131,12 +131,15 @@ class Fixture:
         legacy: What else differs in config.json of released files, besides ``torch_dtype``,
             ``rope_theta`` and ``rope_scaling``; None takes a key out.
         class_name: Which of the port's classes, if not the first.
+        stored: Makes the tensors of released files, torch's by name, from those that
+            save_pretrained writes, where the two differ.
     """
 
     name: str
     config: Mapping[str, Any] = field(default_factory=dict)
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
+    stored: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
-from .declare import HEAD_DIM, HEADS
+from .declare import HEAD_DIM, HEADS, Delta, WithConfig, WithModules, WithWeights
+
+UNTIED = WithConfig({"tie_word_embeddings": False})
+
+
+def without(*suffixes: str) -> WithWeights:
+    """Returns a witness that zeroes the tensors whose names end in one of the suffixes."""
+    return WithWeights(suffixes, zero)
 
 
 def zero(tensor: Any) -> Any:
@@ -33,6 +40,11 @@ def concatenated_qkv(tensor: Any) -> Any:
     return tensor.unflatten(0, (3, HEADS, HEAD_DIM)).transpose(0, 1).flatten(0, 2)
 
 
+def interleaved_qkv(tensor: Any) -> Any:
+    """Returns fused columns ``q | k | v`` as if they had been q, k and v of head after head."""
+    return tensor.unflatten(-1, (HEADS, 3, HEAD_DIM)).transpose(-3, -2).flatten(-3)
+
+
 def rms_norm(module: Any) -> None:
     """Makes a LayerNorm module skip the centring."""
     eps = getattr(module, "eps", None) or module.variance_epsilon
@@ -43,3 +55,16 @@ def rms_norm(module: Any) -> None:
         return scaled if bias is None else scaled + bias
 
     module.forward = MethodType(forward, module)
+
+
+def layer_norms(reference: str, *biases: str) -> tuple[Delta, Delta]:
+    """Returns the deltas of a decoder whose norms are torch's LayerNorm.
+
+    Args:
+        reference: Where it makes them.
+        biases: How the names of their biases end.
+    """
+    return (
+        Delta("LayerNorm, centred", reference, WithModules("LayerNorm", rms_norm)),
+        Delta("LayerNorm biases", reference, without(*biases)),
+    )
