@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,14 @@ def test_a_head_on_disk_is_used_unless_tied(tied: bool, left: list[str]) -> None
     )
     checkpoint = [stored("lm_head.weight", numbers(2, 2))]
     assert list(plan(config, weight_map, checkpoint, DType.float32).produced) == left
+
+
+def test_frequencies_on_disk_are_left_out_of_every_port() -> None:
+    config = SmolLM3Config.from_huggingface(AutoConfig.for_model("smollm3"))
+    checkpoint = [stored("model.layers.0.self_attn.rotary_emb.inv_freq", numbers(4))]
+    planned = plan(config, weight_map, checkpoint, DType.float32)
+    assert not planned.produced
+    assert planned.dropped[0].dropped == "frequencies of RoPE, which the config decides"
 
 
 def test_cast_takes_what_it_is_told() -> None:
@@ -319,10 +328,15 @@ def test_stack_and_unstack_are_inverse(count: int, rows: int, data: st.DataObjec
 
 def test_a_stack_with_a_gap_or_an_odd_member_is_refused() -> None:
     rule = Stack(r"e\.(?P<i>\d+)\.w", "w")
-    with pytest.raises(PortError, match=r"number 1 is not in the checkpoint \(number 2: e.2.w\)"):
+    with pytest.raises(PortError, match=r"parameter w, number 1 of 3 \(number 2: e.2.w\)"):
         convert({"e.0.w": numbers(2), "e.2.w": numbers(2)}, rule)
     with pytest.raises(PortError, match=r"tensor e.1.w is .*float32 \[3\]; e.0.w, stacked with it"):
         convert({"e.0.w": numbers(2), "e.1.w": numbers(3)}, rule)
+    counted = {f"e.{i}.w": numbers(2) for i in range(3)}
+    with pytest.raises(PortError, match=r"parameter w, number 3 of 4 \(number 2: e.2.w\)"):
+        convert(counted, replace(rule, count=4))
+    with pytest.raises(PortError, match=r"tensor e.2.w is number 2 of w, which has 2"):
+        convert(counted, replace(rule, count=2))
 
 
 def test_reshape_and_slice() -> None:
