@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port, slugs
 
 #: gguf's names of architectures, where they are not transformers'.
-ARCHES = {"gpt_neox": "gptneox"}
+ARCHES = {"gpt_neox": "gptneox", "phi": "phi2"}
 
 Convert = Callable[[str, np.ndarray, Any], np.ndarray]
 
@@ -59,7 +60,27 @@ def gpt_neox(name: str, array: np.ndarray, config: Any) -> np.ndarray:
     )
 
 
-CONVERTERS: dict[str, Convert] = {"smollm3": llama, "cohere2": as_it_is, "gpt_neox": gpt_neox}
+CONVERTERS: dict[str, Convert] = {
+    "cohere2": as_it_is,
+    "gpt_neox": gpt_neox,
+    "phi": as_it_is,
+    "smollm3": llama,
+    "stablelm": as_it_is,
+}
+
+
+def stacked(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """StableLMModel of llama.cpp's converter stacks a layer's norms, which are a tensor a head."""
+    made: dict[str, Any] = {}
+    for name in sorted(tensors, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]):
+        to = re.sub(r"\.norms\.\d+", "", name)
+        if to == name:
+            made[to] = tensors[name]
+        else:
+            made.setdefault(to, []).append(tensors[name])
+    return {
+        name: np.stack(parts) if isinstance(parts, list) else parts for name, parts in made.items()
+    }
 
 
 def write_gguf(
@@ -71,7 +92,7 @@ def write_gguf(
     arch = next(a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name)
     names = get_tensor_name_map(arch, config.num_hidden_layers)
     writer = GGUFWriter(directory / "model.gguf", arch_name)
-    for name, array in load_file(directory / "model.safetensors").items():
+    for name, array in stacked(load_file(directory / "model.safetensors")).items():
         converted = np.ascontiguousarray(CONVERTERS[slug](name, array, config))
         to = names.get_name(name, try_suffixes=(".weight", ".bias"))
         assert to, name
@@ -105,8 +126,8 @@ def loaded(directory: Path, slug: str) -> dict[str, np.ndarray]:
     }
 
 
-#: What GGUF cannot hold: it has no head of its own for this architecture.
-INEXPRESSIBLE = {("cohere2", "untied_biased_window_16")}
+#: What GGUF cannot hold: it has no head of its own for cohere2, and no norms of heads for phi.
+INEXPRESSIBLE = {("cohere2", "untied_biased_window_16"), ("phi", "tied_with_norms_of_heads")}
 
 CASES = [
     (slug, fixture.name)
