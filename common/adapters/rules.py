@@ -276,10 +276,12 @@ class Stack:
     Attributes:
         pattern: A whole name, with the number as ``(?P<i>\\d+)``.
         to: The name of the stack, with ``\\1`` for captures before the number.
+        count: How many there must be; if None, as many as the last number says.
     """
 
     pattern: str
     to: str
+    count: int | None = None
 
     def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Returns the tensors with each numbered family replaced by its stack."""
@@ -295,13 +297,19 @@ class Stack:
         return passed + [self._stack(name, family) for name, family in families.items()]
 
     def _stack(self, name: str, family: dict[int, Tensor]) -> Tensor:
-        missing = set(range(max(family) + 1)) - set(family)
-        if missing:
+        last = max(family)
+        count = self.count or last + 1
+        if missing := set(range(count)) - set(family):
             raise PortError(
-                f"{name} is stacked from {len(family)} tensors, but number {min(missing)} is not"
-                f" in the checkpoint (number {max(family)}: {family[max(family)].source})"
+                f"the checkpoint has no tensor for parameter {name}, number {min(missing)}"
+                f" of {count} (number {last}: {family[last].source})"
             )
-        members = [family[i] for i in range(len(family))]
+        if last >= count:
+            raise PortError(
+                f"checkpoint tensor {family[last].source} is number {last} of {name},"
+                f" which has {count}"
+            )
+        members = [family[i] for i in range(count)]
         first = members[0]
         for member in members:
             if (member.shape, member.dtype) != (first.shape, first.dtype):
@@ -338,7 +346,7 @@ class CanonicalRope(Matching):
     rope: RopeParameters
     interleaved: bool = False
     flipped: bool = False
-    pattern: str = r"layers\.\d+\.self_attn\.([qk]_proj\.(weight|bias)|[qk]_norm\.weight)"
+    pattern: str = r"layers\.\d+\.self_attn\.[qk]_(proj|norm)\.(weight|bias)"
 
     def order(self) -> npt.NDArray[np.int64]:
         """Returns ``[head_dim]``: the checkpoint's column for each column of the kernel."""
@@ -351,11 +359,15 @@ class CanonicalRope(Matching):
         return np.concatenate([pairs, rest], axis=1).reshape(-1)
 
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
-        heads, over = divmod(tensor.shape[0], self.rope.head_dim)
+        # A norm may hold a row for each head; in it, as in a vector, columns come last.
+        axis = -1 if "_norm." in tensor.name else 0
+        heads, over = divmod(tensor.shape[axis], self.rope.head_dim)
         if over:
             raise PortError(
-                f"checkpoint tensor {tensor.source} has {tensor.shape[0]} rows, which are not"
-                f" whole heads of {self.rope.head_dim}"
+                f"checkpoint tensor {tensor.source} has {tensor.shape[axis]}"
+                f" {'columns' if axis else 'rows'}, which are not whole heads of"
+                f" {self.rope.head_dim}"
             )
         starts = np.arange(heads)[:, None] * self.rope.head_dim
-        return [_take_rows(tensor, (starts + self.order()).reshape(-1), self.step)]
+        order = (starts + self.order()).reshape(-1)
+        return [tensor.moved(tensor.shape, lambda a: a.take(order, axis), self.step)]

@@ -62,6 +62,7 @@ IGNORED: Mapping[str, str] = {
 LEGACY: Mapping[str, str] = {
     "rope_theta": "rope_parameters",
     "rope_scaling": "rope_parameters",
+    "partial_rotary_factor": "rope_parameters",
     "torch_dtype": "dtype",
 }
 
@@ -134,7 +135,8 @@ class ConfigKeys:
         """
         folded = {**LEGACY, **legacy}
         known = self.used | set(IGNORED) | set(ignored)
-        seen = {key for key in self._known if not key.startswith("_")}
+        # The object may keep such a key too, and a model does not read it there.
+        seen = {folded.get(key, key) for key in self._known if not key.startswith("_")}
         # A folded key stays visible only through the key that carries its value; and a file may
         # use either spelling of an attribute, or both.
         written = {self._spelled.get(key, key) for key in (folded.get(key, key) for key in raw)}

@@ -11,6 +11,8 @@ Each block maps ``[tokens, hidden_size]`` to the same.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from max.graph import TensorValue
 from max.nn.layer import Layer, Module
 
@@ -20,6 +22,9 @@ from .step import Step
 
 class PreNormBlock(Module):
     """``h = x + attention(norm1(x))``, then ``h + mlp(norm2(h))``."""
+
+    #: The norms it takes, by name.
+    NORMS: ClassVar[tuple[str, ...]] = ("input_layernorm", "post_attention_layernorm")
 
     def __init__(
         self,
@@ -50,6 +55,8 @@ class ParallelTwoNormBlock(PreNormBlock):
 
 class ParallelBlock(Module):
     """``x + attention(norm(x)) + mlp(norm(x))``: one norm feeds both, as in GPT-J and Cohere."""
+
+    NORMS: ClassVar[tuple[str, ...]] = ("input_layernorm",)
 
     def __init__(self, *, input_layernorm: Layer, attention: Attention, mlp: Layer) -> None:
         super().__init__()

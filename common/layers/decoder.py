@@ -29,8 +29,8 @@ from max.pipelines.lib.interfaces.batch_processor import ragged_kv_symbolic_inpu
 
 from common.config import DecoderConfig
 
-from .attention import Attention
-from .blocks import PreNormBlock
+from .attention import Attention, QKNormAttention
+from .blocks import ParallelBlock, PreNormBlock
 from .head import Head
 from .masks import Causal, SlidingWindow
 from .mlp import GatedMLP
@@ -65,15 +65,12 @@ class Decoder(Module, Generic[ConfigT]):
 
     def block(self, i: int) -> Module:
         """Returns layer ``i``."""
-        return self.wiring()(
-            input_layernorm=self.norm_layer(),
-            attention=self.attention(i),
-            post_attention_layernorm=self.norm_layer(),
-            mlp=self.mlp(i),
-        )
+        wiring = self.wiring()
+        norms = {name: self.norm_layer() for name in wiring.NORMS}
+        return wiring(attention=self.attention(i), mlp=self.mlp(i), **norms)
 
-    def wiring(self) -> type[PreNormBlock]:
-        """Returns how a block of two norms joins its parts."""
+    def wiring(self) -> type[PreNormBlock] | type[ParallelBlock]:
+        """Returns how a block joins its parts."""
         return PreNormBlock
 
     def attention(
@@ -85,8 +82,25 @@ class Decoder(Module, Generic[ConfigT]):
         scale: float | None = None,
     ) -> Attention:
         """Returns the attention of layer ``i``: rotary and causal, unless it says otherwise."""
+        position = position or self.rope
         mask = SlidingWindow(window) if window else Causal()
-        return Attention(self.config, i, position=position or self.rope, mask=mask, scale=scale)
+        q_norm = self.head_norm(self.config.num_attention_heads)
+        k_norm = self.head_norm(self.config.num_key_value_heads)
+        if q_norm is None or k_norm is None:
+            return Attention(self.config, i, position=position, mask=mask, scale=scale)
+        return QKNormAttention(
+            self.config,
+            i,
+            position=position,
+            mask=mask,
+            scale=scale,
+            q_norm=q_norm,
+            k_norm=k_norm,
+        )
+
+    def head_norm(self, heads: int) -> Layer | None:
+        """Returns the norm of q's or k's ``heads`` heads, or None where they have none."""
+        return None
 
     def mlp(self, i: int) -> Layer:
         """Returns the feed-forward part of layer ``i``."""
@@ -122,10 +136,10 @@ class Decoder(Module, Generic[ConfigT]):
             multiply_before_cast=False,
         )
 
-    def layer_norm(self, *, bias: bool = True) -> LayerNorm:
-        """LayerNorm over the hidden size (Ba et al. 2016, arXiv:1607.06450)."""
+    def layer_norm(self, *, bias: bool = True, width: int | None = None) -> LayerNorm:
+        """LayerNorm (Ba et al. 2016, arXiv:1607.06450) over the hidden size, or ``width``."""
         return LayerNorm(
-            self.config.hidden_size,
+            width or self.config.hidden_size,
             self.config.devices,
             self.config.dtype,
             self.config.norm_eps,

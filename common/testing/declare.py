@@ -48,6 +48,11 @@ class WithConfig:
         pass
 
 
+def off(*flags: str) -> WithConfig:
+    """Returns the witness that clears switches of the config."""
+    return WithConfig(dict.fromkeys(flags, False))
+
+
 @dataclass(frozen=True)
 class WithWeights:
     """The delta is gone when ``change`` is applied to the tensors whose names end in ``suffix``."""

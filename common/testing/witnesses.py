@@ -68,3 +68,13 @@ def layer_norms(reference: str, *biases: str) -> tuple[Delta, Delta]:
         Delta("LayerNorm, centred", reference, WithModules("LayerNorm", rms_norm)),
         Delta("LayerNorm biases", reference, without(*biases)),
     )
+
+
+def sequential(layer: Any) -> None:
+    """Makes a parallel block of one norm feed its MLP what attention has been added to."""
+
+    def forward(self: Any, hidden_states: Any, **kwargs: Any) -> Any:
+        h = hidden_states + self.self_attn(self.input_layernorm(hidden_states), **kwargs)[0]
+        return h + self.mlp(self.input_layernorm(h))
+
+    layer.forward = MethodType(forward, layer)
