@@ -142,7 +142,7 @@ def loaded(directory: Path, slug: str) -> dict[str, np.ndarray]:
     }
 
 
-#: What GGUF cannot hold: it has no head of its own for Cohere's and Gemma, and no norms of heads for
+#: What GGUF cannot hold: a head of its own for Cohere's models and Gemma, norms of heads for
 #: Phi.
 INEXPRESSIBLE = {
     ("cohere", "multi_query_biased_untied"),
