@@ -8,8 +8,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithWeights
 from common.testing.witnesses import UNTIED, interleaved_qkv, layer_norms, without
 
@@ -18,10 +16,10 @@ ODD = ("untied_unscaled_by_layer",)
 
 def _released(tensors: dict[str, Any]) -> dict[str, Any]:
     # As openai-community/gpt2 and files of that age: no prefix, and masks as buffers.
-    found = {name.removeprefix("transformer."): array for name, array in tensors.items()}
-    mask, masked = np.tril(np.ones((1, 1, 512, 512), np.float32)), np.array(-1e4, np.float32)
+    found = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
     for i in range(4):
-        found |= {f"h.{i}.attn.bias": mask, f"h.{i}.attn.masked_bias": masked}
+        found[f"h.{i}.attn.bias"] = found["wte.weight"].new_ones(1, 1, 512, 512).tril()
+        found[f"h.{i}.attn.masked_bias"] = found["wte.weight"].new_tensor(-1e4)
     return found
 
 
