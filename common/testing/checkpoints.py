@@ -91,7 +91,7 @@ def write_checkpoint(
         ``directory``.
     """
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import load, save_file
     from transformers import AutoModelForCausalLM
 
     config = fixture_config(port, fixture)
@@ -104,7 +104,8 @@ def write_checkpoint(
         model.to(getattr(torch, dtype)).save_pretrained(directory)
     if fixture.stored:
         file = directory / "model.safetensors"
-        save_file(fixture.stored(load_file(file)), file, metadata={"format": "pt"})
+        # Read whole: mapped tensors would change under the file that is written.
+        save_file(fixture.stored(load(file.read_bytes())), file, metadata={"format": "pt"})
     write_tokenizer(directory)
     return directory
 
