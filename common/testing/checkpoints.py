@@ -101,6 +101,9 @@ def write_checkpoint(
     randomize(model, seed)
     with quiet():
         model.to(getattr(torch, dtype)).save_pretrained(directory)
+    # It has written the class it saved, which some files know by another name.
+    model.config.architectures = [fixture.class_name or port.class_name]
+    model.config.save_pretrained(directory)
     write_tokenizer(directory)
     return directory
 
