@@ -82,18 +82,14 @@ CONVERTERS: dict[str, Convert] = {
 }
 
 
-def stacked(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """StableLMModel of llama.cpp's converter stacks a layer's norms, which are a tensor a head."""
-    made: dict[str, Any] = {}
-    for name in sorted(tensors, key=lambda name: [int(n) for n in re.findall(r"\d+", name)]):
-        to = re.sub(r"\.norms\.\d+", "", name)
-        if to == name:
-            made[to] = tensors[name]
-        else:
-            made.setdefault(to, []).append(tensors[name])
-    return {
-        name: np.stack(parts) if isinstance(parts, list) else parts for name, parts in made.items()
-    }
+def merged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """StableLMModel of llama.cpp's converter stacks the norms of a layer's heads."""
+    made: dict[str, np.ndarray] = {}
+    for name in sorted(tensors, key=lambda n: [int(n) for n in re.findall(r"\d+", n)]):
+        whole = re.sub(r"\.norms\.\d+", "", name)
+        array = tensors[name] if whole == name else tensors[name][None]
+        made[whole] = np.concatenate([made[whole], array]) if whole in made else array
+    return made
 
 
 def write_gguf(
@@ -105,7 +101,7 @@ def write_gguf(
     arch = next(a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name)
     names = get_tensor_name_map(arch, config.num_hidden_layers)
     writer = GGUFWriter(directory / "model.gguf", arch_name)
-    for name, array in stacked(load_file(directory / "model.safetensors")).items():
+    for name, array in merged(load_file(directory / "model.safetensors")).items():
         made = CONVERTERS.get(slug, as_it_is)(name, array, config)
         if made is None:
             continue

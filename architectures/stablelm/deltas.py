@@ -36,7 +36,7 @@ PORT = Port(
                 "num_key_value_heads": 1,
                 "rope_parameters": _rope(0.25),
             },
-            # StableLM 2 brought the flags; files from before it have none of them.
+            # The flags came later: the first files have none of them.
             dict.fromkeys(("partial_rotary_factor", "use_parallel_residual", "qk_layernorm")),
         ),
         Fixture(

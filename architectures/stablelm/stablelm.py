@@ -4,7 +4,7 @@
 # Licensed under the Apache License v2.0 with LLVM Exceptions:
 # https://llvm.org/LICENSE.txt
 # ===----------------------------------------------------------------------=== #
-"""StableLM's decoder, of StableLM 3B, StableLM 2 and Stable Code.
+"""StableLM's decoder.
 
 It derives from Llama's pre-norm decoder and gated MLP, with partial RoPE, which the weight map
 makes canonical. It differs in LayerNorms with biases, in biases on q, k and v where a checkpoint

@@ -106,6 +106,9 @@ def write_checkpoint(
         file = directory / "model.safetensors"
         # Read whole: mapped tensors would change under the file that is written.
         save_file(fixture.stored(load(file.read_bytes())), file, metadata={"format": "pt"})
+    # It has written the class it saved, which some files know by another name.
+    model.config.architectures = [fixture.class_name or port.class_name]
+    model.config.save_pretrained(directory)
     write_tokenizer(directory)
     return directory
 
