@@ -39,6 +39,10 @@ ROLES: Mapping[str, str] = {
     "FFN_GATE": "layers.{}.mlp.gate_proj",
     "FFN_UP": "layers.{}.mlp.up_proj",
     "FFN_DOWN": "layers.{}.mlp.down_proj",
+    "FFN_GATE_INP": "layers.{}.mlp.gate",
+    "FFN_GATE_EXP": "layers.{}.mlp.experts.gate_proj",
+    "FFN_UP_EXP": "layers.{}.mlp.experts.up_proj",
+    "FFN_DOWN_EXP": "layers.{}.mlp.experts.down_proj",
 }
 
 

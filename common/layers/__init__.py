@@ -12,6 +12,7 @@ from .decoder import Decoder
 from .head import Head, ScaledHead
 from .masks import Causal, Mask, SlidingWindow
 from .mlp import GatedMLP, PlainMLP
+from .moe import Experts, MixtureOfExperts, RenormalizedRouter, Router, SoftmaxRouter
 from .norms import HeadLayerNorm
 from .positions import LearnedPositions, NoPosition, Position, Rope
 
@@ -19,11 +20,13 @@ __all__ = [
     "Attention",
     "Causal",
     "Decoder",
+    "Experts",
     "GatedMLP",
     "Head",
     "HeadLayerNorm",
     "LearnedPositions",
     "Mask",
+    "MixtureOfExperts",
     "NoPosition",
     "ParallelBlock",
     "ParallelTwoNormBlock",
@@ -31,7 +34,10 @@ __all__ = [
     "Position",
     "PreNormBlock",
     "QKNormAttention",
+    "RenormalizedRouter",
     "Rope",
+    "Router",
     "ScaledHead",
     "SlidingWindow",
+    "SoftmaxRouter",
 ]
