@@ -62,14 +62,13 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 0) -> Path:
+def write_checkpoint(port: Port, fixture: Fixture, directory: Path) -> Path:
     """Writes config.json, model.safetensors and a tokenizer into ``directory``.
 
     Args:
         port: Whose model class to build.
         fixture: Which config to build it with.
         directory: Where; made if missing.
-        seed: Of the random weights.
 
     Returns:
         ``directory``.
@@ -85,9 +84,9 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path, seed: int = 
     config.architectures = [class_name]
     # Its own generator, so that a caller's random state neither decides nor changes.
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(fixture.seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    randomize(model, seed)
+    randomize(model, fixture.seed)
     with quiet():
         model.save_pretrained(directory)
     write_tokenizer(directory)

@@ -114,12 +114,14 @@ class Fixture:
         legacy: What else differs in config.json of released files, besides ``torch_dtype``,
             ``rope_theta`` and ``rope_scaling``; None takes a key out.
         class_name: Which of the port's classes, if not the first.
+        seed: Of the random weights.
     """
 
     name: str
     config: Mapping[str, Any] = field(default_factory=dict)
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ class Port:
         sdpa_differs: Why the oracle's sdpa and eager attention disagree, if they rightly do.
         also: Further classes that the package serves, or other names of the class, each with its
             model_type. arch.py registers each under its own name.
+        router: The reference's class that chooses experts, if it has any: its forward returns
+            what it compares first, ``[tokens, experts]``, and the chosen last.
     """
 
     model_type: str
@@ -143,6 +147,7 @@ class Port:
     deltas: tuple[Delta, ...]
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    router: str | None = None
 
     @property
     def classes(self) -> dict[str, str]:

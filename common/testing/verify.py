@@ -45,6 +45,9 @@ MIN_MOVED = 0.05
 #: transformers' two attention forms differ by rounding only; measured 5e-6 σ.
 MAX_SDPA = 1e-4
 
+#: Rounding moves what routers compare by 1e-6; a choice nearer than this to another could turn.
+MIN_ROUTER_GAP = 1e-4
+
 Progress = Callable[[str], None]
 
 
@@ -131,6 +134,12 @@ def check_oracle(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]
         yield f"{fixture.name}: eager and sdpa oracles differ by {apart:.1e} σ"
     for name in oracle.dead_tensors(sample):
         yield f"{fixture.name}: no logit depends on {name}"
+    if port.router:
+        # The tokens that parity is judged on.
+        for prompt in PROMPTS:
+            row = oracle.greedy(tokens(prompt), NEW_TOKENS)
+            if (gap := oracle.router_gap(row, port.router)) < MIN_ROUTER_GAP:
+                yield f"{fixture.name}: after {prompt} tokens, experts tie by {gap:.0e}"
 
 
 def delta_moves(port: Port, delta: Delta, directories: dict[str, Path]) -> float:
