@@ -26,13 +26,12 @@ def main(out: str, lane: str, *slugs: str) -> None:
     with tempfile.TemporaryDirectory() as home:
         # Actions have no home, and MAX wants one.
         os.environ |= {"MODULAR_HOME": home, "HOME": home, "HF_HUB_OFFLINE": "1"}
-        from common.pipeline.target import LANES, Target
+        from common.pipeline.target import LANES
         from common.testing.compile import compile_fixtures
         from common.testing.declare import load_port
 
-        target = Target() if lane == "cpu" else Target(LANES[lane])
         ports = [load_port(slug) for slug in slugs]
-        compile_fixtures(ports, target, Path(out), progress=lambda text: None)
+        compile_fixtures(ports, LANES[lane], Path(out), progress=lambda text: None)
 
 
 if __name__ == "__main__":

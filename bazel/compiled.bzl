@@ -42,10 +42,15 @@ compiled_graphs = rule(
     },
 )
 
-def compiled_groups(ports):
-    """Declares the groups, and for each port the alias `<slug>_graphs` of its group's graphs."""
+def compiled_groups(name, ports):
+    """Declares the groups, and for each port the alias `<slug>_graphs` of its group's graphs.
+
+    Args:
+        name: What groups are named, before their number.
+        ports: The slugs of all ports.
+    """
     for number, members in groups_of(ports).items():
-        group = "group_%d" % number
+        group = "%s_%d" % (name, number)
         py_binary(
             name = group + "_compiler",
             srcs = [
@@ -64,5 +69,8 @@ def compiled_groups(ports):
             native.alias(
                 name = port + "_graphs",
                 actual = group,
-                visibility = ["//architectures/%s:__pkg__" % port],
+                visibility = [
+                    "//architectures/%s:__pkg__" % port,
+                    "//tests:__pkg__",
+                ],
             )

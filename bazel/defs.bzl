@@ -68,7 +68,8 @@ def port():
     pytest_test(
         name = "test",
         target_compatible_with = select({
-            "//bazel:on_cpu": [],
+            "//bazel:lane_bf16": [],
+            "//bazel:lane_cpu": [],
             "//conditions:default": _NOWHERE,
         }),
         **attributes
@@ -80,7 +81,8 @@ def port():
             "resources:gpu:1",
         ],
         target_compatible_with = select({
-            "//bazel:on_cpu": _NOWHERE,
+            "//bazel:lane_bf16": _NOWHERE,
+            "//bazel:lane_cpu": _NOWHERE,
             "//conditions:default": [] if HAS_GPU else _NOWHERE,
         }),
         **attributes

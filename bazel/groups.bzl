@@ -16,10 +16,17 @@ def _digest(name):
     return (hash(name) * 40503 // 65536) % 65536
 
 def group_of(name, count):
-    """Returns the number of the group of one port among `count`.
+    """Says which group a port is in.
 
     Groups grow by linear hashing (Litwin 1980): when the ports exceed what the groups should hold,
     one group splits in two and all others stay what they were.
+
+    Args:
+        name: The port's slug.
+        count: How many ports there are.
+
+    Returns:
+        The group's number.
     """
     groups = (count + GROUP_SIZE - 1) // GROUP_SIZE
     low = 1
@@ -30,7 +37,14 @@ def group_of(name, count):
     return number if number < groups else number - low
 
 def groups_of(names):
-    """Returns the ports of each group, by its number."""
+    """Forms the groups.
+
+    Args:
+        names: The slugs of all ports.
+
+    Returns:
+        The ports of each group, by its number.
+    """
     groups = {}
     for name in names:
         groups.setdefault(group_of(name, len(names)), []).append(name)

@@ -26,8 +26,12 @@ def main(events: str) -> None:
         identity = event["id"]
         if "testSize" in event.get("configured", {}):
             tests.add(identity["targetConfigured"]["label"])
-        # A test that cannot be built has no results: without a count it would go unseen.
-        if identity.get("targetCompleted", {}).get("label") in tests:
+        # A test that cannot be built has no results: without a count it would go unseen. One for
+        # another device than this run's is no test of this run.
+        if (
+            identity.get("targetCompleted", {}).get("label") in tests
+            and event.get("aborted", {}).get("reason") != "SKIPPED"
+        ):
             counts["not built"] += not event.get("completed", {}).get("success", False)
         for output in event.get("testResult", {}).get("testActionOutput", []):
             if output["name"] != "test.xml":

@@ -20,7 +20,6 @@ import os
 import platform
 import resource
 import statistics
-import struct
 import sys
 import tempfile
 import time
@@ -45,18 +44,9 @@ from common.adapters import (
     audit,
 )
 from common.config import RopeParameters
+from common.testing.sparse import write_sparse
 
 SHARDS, SHARD_BYTES = 64, 128 << 20
-
-
-def sparse_shard(file: Path, name: str) -> None:
-    """Writes a safetensors file of one bfloat16 tensor whose data is a hole."""
-    shape = [SHARD_BYTES // 2 // 4096, 4096]
-    entry = {name: {"dtype": "BF16", "shape": shape, "data_offsets": [0, SHARD_BYTES]}}
-    header = json.dumps(entry).encode()
-    with file.open("wb") as out:
-        out.write(struct.pack("<Q", len(header)) + header)
-        out.truncate(8 + len(header) + SHARD_BYTES)
 
 
 def renames(directory: Path) -> dict[str, Any]:
@@ -64,7 +54,7 @@ def renames(directory: Path) -> dict[str, Any]:
     files = []
     for i in range(SHARDS):
         files.append(directory / f"model-{i:05}.safetensors")
-        sparse_shard(files[-1], f"model.layers.{i}.w")
+        write_sparse(files[-1], {f"model.layers.{i}.w": (SHARD_BYTES // 2 // 4096, 4096)})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     checkpoint = [Tensor.of(n, w.data()) for n, w in load_weights(files).items()]

@@ -71,16 +71,18 @@ def test_spellings_that_disagree_are_named(checkpoint: Path) -> None:
 def test_agreement_measures_in_deviations_of_the_oracle() -> None:
     oracle = np.random.default_rng(0).standard_normal((7, 50)).astype(np.float32)
     same = agreement(3 * oracle, 3 * oracle)
-    assert (same.positions, same.max_sigma, same.kl, same.greedy) == (7, 0, 0, True)
+    assert (same.positions, same.max_sigma, same.kl, same.top1) == (7, 0, 0, 1)
+    assert abs(same.cosine) < 1e-12
     off = oracle.copy()
     off[3, oracle[3].argmin()] += 100
     found = agreement(off, oracle)
     assert found.max_sigma == pytest.approx(100 / oracle.astype(np.float64).std(), rel=1e-5)
     assert found.kl > 10
-    assert not found.greedy
+    assert found.cosine > 0.5
+    assert found.top1 < 1
 
 
-GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, greedy=True)
+GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, cosine=1e-12, top1=1.0)
 
 
 @pytest.mark.parametrize(
@@ -89,13 +91,14 @@ GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, greedy=True)
         ({"max_sigma": 2e-4}, "max |Δlogit| 2.0e-04 σ > 1e-04"),
         ({"max_sigma": float("nan")}, "max |Δlogit| nan σ"),
         ({"kl": 1e-7}, "KL 1.0e-07 > 1e-08"),
-        ({"greedy": False}, "greedy tokens differ"),
+        ({"cosine": 2e-8}, "cosine distance 2.0e-08 > 1e-08"),
+        ({"top1": 0.5}, "50.0% of greedy tokens agree, < 100%"),
     ],
 )
 def test_a_disagreement_is_said(change: dict[str, float], said: str) -> None:
     bad = dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
     report = verify.FixtureReport("tied", [5], [GOOD], [bad])
     (problem,) = verify.disagreements(report)
-    assert problem.startswith("tied: decode after a prompt of 5: ")
+    assert problem.startswith("tied: decode")
     assert said in problem
     assert list(verify.disagreements(verify.FixtureReport("tied", [5], [GOOD], [GOOD]))) == []

@@ -36,6 +36,9 @@ def compile_graphs(
     target: Annotated[
         str, typer.Option(help="cpu, or a GPU's API and architecture; it need not be here.")
     ] = "cpu",
+    encoding: Annotated[
+        str, typer.Option(help="float32 or bfloat16; by default what the target serves in.")
+    ] = "",
     max_length: Annotated[
         int | None, typer.Option(help="Longest sequence of a checkpoint, in tokens.")
     ] = None,
@@ -49,7 +52,7 @@ def compile_graphs(
     os.environ["HF_HUB_OFFLINE"] = "1"
     from common.pipeline.target import Target
 
-    aim = Target.named(target)
+    aim = Target.named(target, encoding)
     with progress_line(Console(stderr=True)) as progress, whole(out) as unfinished:
         if len(what) == 1 and Path(what[0]).is_dir():
             _checkpoint(Path(what[0]), aim, unfinished, max_length, progress)

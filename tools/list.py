@@ -43,9 +43,9 @@ def _entries() -> list[dict[str, Any]]:
 def _proof(found: dict[str, Any] | None) -> str:
     if not found:
         return "none"
-    return (
-        f"{found['date']}, {found['encoding']} on {found['machine']}:"
-        f" max |Δlogit| {found['max_sigma']:.0e} σ"
+    return "; ".join(
+        f"{encoding} {shown['date']}: max |Δlogit| {shown['max_sigma']:.0e} σ"
+        for encoding, shown in found["parity"].items()
     )
 
 

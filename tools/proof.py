@@ -16,7 +16,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from common.testing.verify import PortReport
+from common.testing.verify import PortReport, top1
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,20 +35,26 @@ def source_digest(slug: str) -> str:
 
 
 def record(report: PortReport) -> Path:
-    """Writes what a report that holds has shown, and where."""
+    """Writes what a report that holds has shown, beside what other encodings have of this code."""
     both = [a for f in report.fixtures for a in (*f.prefill, *f.decode)]
+    known = last(report.slug)
     proof = {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.machine()} CPU",
         "max": importlib.metadata.version("max"),
         "transformers": importlib.metadata.version("transformers"),
-        "encoding": "float32",
-        "fixtures": [f.name for f in report.fixtures],
-        "positions": sum(a.positions for a in both),
-        "max_sigma": float(f"{max(a.max_sigma for a in both):.1e}"),
-        "kl": float(f"{max(a.kl for a in both):.1e}"),
-        "deltas": {name: round(found, 2) for name, found in report.deltas.items()},
         "source": source_digest(report.slug),
+        "fixtures": [f.name for f in report.fixtures],
+        "deltas": {name: round(found, 2) for name, found in report.deltas.items()},
+        "parity": known["parity"] if known and known["current"] else {},
+    }
+    proof["parity"][report.encoding] = {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.machine()} CPU",
+        "positions": sum(a.positions for a in both),
+        **{
+            metric: float(f"{max(getattr(a, metric) for a in both):.1e}")
+            for metric in ("max_sigma", "kl", "cosine")
+        },
+        "top1": round(top1(both), 4),
     }
     _path(report.slug).write_text(json.dumps(proof, indent=2) + "\n")
     return _path(report.slug)

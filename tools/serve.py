@@ -17,16 +17,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from common.errors import PortError
+
 
 def serve(
     context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Directory of a checkpoint.")],
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 8000,
-    device: Annotated[str, typer.Option(help="cpu or gpu.")] = "cpu",
-    encoding: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="cpu (default) or gpu.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="float32 (default) or bfloat16.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Longest sequence, in tokens.")] = None,
     precompiled: Annotated[
-        Path | None, typer.Option(help="What `./ports compile` made; sets the options it was for.")
+        Path | None, typer.Option(help="What `./ports compile` made; decides the three above.")
     ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option(help="Let code that comes with the checkpoint run.")
@@ -40,12 +42,7 @@ def serve(
     from .serving import command, environment, free_port
 
     if precompiled:
-        from common.pipeline.compiled import Record
-        from common.pipeline.target import Target
-
-        record = Record.read(precompiled)
-        target, max_length = Target(record.target), max_length or record.max_length
-        device, encoding = target.devices, target.encoding
+        device, encoding, max_length = compiled_for(precompiled, device, encoding, max_length)
         context.args += ["--precompiled-mefs", str(precompiled.resolve())]
     free_port(port)
     console = Console(stderr=True)
@@ -56,10 +53,35 @@ def serve(
     arguments = command(
         checkpoint.resolve(),
         port=port,
-        device=device,
-        encoding=encoding,
+        device=device or "cpu",
+        encoding=encoding or "float32",
         max_length=max_length,
         extra=extra,
     )
     console.print(shlex.join(arguments), markup=False, highlight=False, soft_wrap=True)
     os.execve(arguments[0], arguments, environment())
+
+
+def compiled_for(
+    directory: Path, device: str | None, encoding: str | None, max_length: int | None
+) -> tuple[str, str, int]:
+    """Returns the device, encoding and longest sequence that a directory was compiled for.
+
+    Raises:
+        PortError: If one is given that differs, or if it holds no graph of a checkpoint; before a
+            server starts that could only say so in its worker.
+    """
+    from common.pipeline.compiled import Record, max_version
+
+    record = Record.read(directory)
+    if "decoder" not in record.bodies:
+        raise PortError(f"{directory} holds the graphs of ports' tests, not of a checkpoint")
+    if record.max != max_version():
+        raise PortError(f"{directory} is compiled for max {record.max}, not {max_version()}")
+    found = (record.made_for.devices, record.encoding, record.max_length)
+    for name, here, given in zip(
+        ("device", "encoding", "max-length"), found, (device, encoding, max_length), strict=True
+    ):
+        if given not in (None, here):
+            raise PortError(f"{directory} is compiled for --{name} {here}, not {given}")
+    return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class Source:
     Attributes:
         name: As the caller gave it.
         config: config.json as it is written.
-        files: Names of its files, relative to its root.
+        files: Names of its files, relative to its root; empty where they cannot be known.
         headers: Reads the headers of its weight files.
         directory: Where it lies, if on this machine.
     """
@@ -96,11 +96,16 @@ def _said(repo: str) -> Iterator[None]:
 
 def _of_hub(repo: str) -> Source:
     from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub.utils import disable_progress_bars, logging
 
+    # What is left to say is said in one line.
+    disable_progress_bars()
+    logging.set_verbosity_error()
     with _said(repo):
         file = Path(hf_hub_download(repo, "config.json"))
         if constants.HF_HUB_OFFLINE:
-            return _of_directory(repo, file.parent)
+            # A snapshot holds what was asked for, not what the repository has.
+            return replace(_of_directory(repo, file.parent), files=())
         files = tuple(sorted(HfApi().list_repo_files(repo)))
     return Source(repo, read_config(file.parent), files, lambda: _hub_headers(repo), None)
 

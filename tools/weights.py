@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from common.errors import PortError
+
+from .output import print_json, print_table
 
 COLUMNS = ("checkpoint", "rules", "graph", "shape", "dtype")
 
@@ -61,27 +60,18 @@ def weights(
         for tensor in tensors
     ]
     if as_json:
-        print(json.dumps({"tensors": entries, "misfit": misfit and str(misfit)}, indent=2))
+        print_json({"tensors": entries, "misfit": misfit and str(misfit)})
     else:
-        _print(entries, Console())
+        print_table(COLUMNS, map(_row, entries))
     if misfit:
         raise misfit
 
 
-def _print(entries: list[dict[str, Any]], console: Console) -> None:
-    table = Table(*(Column(name, overflow="fold") for name in COLUMNS))
-    for entry in entries:
-        row = (
-            ", ".join(entry["from"]),
-            ", ".join(entry["rules"]),
-            entry["to"] or f"dropped: {entry['dropped']}",
-            "×".join(map(str, entry["shape"])) or "scalar",
-            entry["dtype"],
-        )
-        if console.is_terminal:
-            table.add_row(*row)
-        else:
-            # A line a tensor, for other programs.
-            print("\t".join(row))
-    if console.is_terminal:
-        console.print(table)
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        ", ".join(entry["from"]),
+        ", ".join(entry["rules"]),
+        entry["to"] or f"dropped: {entry['dropped']}",
+        "×".join(map(str, entry["shape"])) or "scalar",
+        entry["dtype"],
+    )

@@ -26,6 +26,8 @@ from max.graph import Graph
 
 from common.errors import PortError
 
+from .target import Target
+
 RECORD = "compiled.json"
 #: Graphs say where kernels lie on the machine that built them, which changes nothing.
 _PLACES = re.compile(r"_kernel_library_paths = \[[^\]]*\]")
@@ -48,6 +50,7 @@ class Record:
     Attributes:
         max: MAX's version: its artifacts are of no use to another.
         target: The name of the :class:`Target`.
+        encoding: What the target computes in.
         max_length: The longest sequence, in tokens.
         bodies: The decoders by name.
         weights: Dtype and shape of each of their weights, where they are one module.
@@ -55,6 +58,7 @@ class Record:
 
     max: str
     target: str
+    encoding: str
     max_length: int
     bodies: Mapping[str, str]
     weights: Mapping[str, tuple[str, list[int]]] = field(default_factory=dict)
@@ -79,13 +83,18 @@ class Record:
         except (ValueError, TypeError) as error:
             raise PortError(f"{directory / RECORD} is damaged: {error}") from None
 
+    @property
+    def made_for(self) -> Target:
+        """What it was compiled for."""
+        return Target(self.target, self.encoding)
+
     def check(self, wanted: Record, directory: Path) -> None:
         """Refuses a record that holds other graphs than those wanted, or not all of them.
 
         Raises:
             PortError: Naming what differs.
         """
-        for what in ("max", "target", "max_length"):
+        for what in ("max", "target", "encoding", "max_length"):
             recorded, here = getattr(self, what), getattr(wanted, what)
             if recorded != here:
                 raise PortError(f"{directory} is compiled for {what} {recorded}, not {here}")

@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from max.pipelines.lib import SupportedArchitecture
 from max.pipelines.lib.registry import PIPELINE_REGISTRY
+
+from common.declared import declared_classes
 
 
 class LazyPorts(list[SupportedArchitecture]):
@@ -52,13 +52,3 @@ class LazyPorts(list[SupportedArchitecture]):
                 name, f"{self.package}.{slug}.arch", self.symbols[name], package=self.package
             )
         return iter(())
-
-
-def declared_classes(path: Path) -> list[str]:
-    """Returns the classes that a deltas.py declares, the first first, without importing it."""
-    given: dict[str, Any] = {"also": {}}
-    for node in ast.walk(ast.parse(path.read_text(), path)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Port":
-            literals = (k for k in node.keywords if k.arg in ("class_name", "also"))
-            given |= {str(k.arg): ast.literal_eval(k.value) for k in literals}
-    return [given["class_name"], *given["also"]]

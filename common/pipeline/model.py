@@ -78,9 +78,11 @@ class DecoderModel(LlamaModelBase):
         """
         graphs = {role: spec.trace() for role, spec in specs.items()}
         runtime = self.pipeline_config.runtime
+        target = Target.of(self.arch_config.device, self.arch_config.dtype)
         record = Record(
             max_version(),
-            Target.of(self.arch_config.device).name,
+            target.name,
+            target.encoding,
             self.arch_config.max_seq_len,
             {GraphRole(role).value: body(graph) for role, graph in graphs.items()},
         )

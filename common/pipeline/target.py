@@ -11,22 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from max.driver import DeviceSpec
+from max.dtype import DType
 from max.graph import DeviceRef
 
 from common.errors import PortError
 
 #: So that an artifact runs wherever it is carried: AVX2, on every server CPU since 2015.
 BASELINE_CPU = "x86-64-v3"
-
-#: Architectures of GPUs that MAX compiles for, by the names of Bazel's lanes.
-LANES = {
-    "a100": "cuda:sm_80",
-    "l4": "cuda:sm_89",
-    "h100": "cuda:sm_90a",
-    "b200": "cuda:sm_100a",
-    "mi300x": "hip:gfx942",
-    "mi355x": "hip:gfx950",
-}
 
 
 @dataclass(frozen=True)
@@ -35,30 +26,39 @@ class Target:
 
     Attributes:
         name: ``cpu``, or an API and an architecture such as ``cuda:sm_90a``.
+        encoding: What is computed in; if none is given, float32 on a CPU, and bfloat16 on GPUs.
     """
 
     name: str = "cpu"
+    encoding: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.encoding:
+            encoding = "float32" if self.name == "cpu" else "bfloat16"
+            object.__setattr__(self, "encoding", encoding)
 
     @classmethod
-    def named(cls, name: str) -> Target:
-        """Returns the target of a name that a person gave.
+    def named(cls, name: str, encoding: str = "") -> Target:
+        """Returns the target that a person named.
 
         Raises:
             PortError: If there is none.
         """
-        if name != "cpu" and name not in LANES.values():
-            known = ", ".join(["cpu", *sorted(LANES.values())])
-            raise PortError(f"no target {name!r}; MAX compiles for {known}")
-        return cls(name)
+        known = {target.name: None for target in LANES.values()}
+        if name not in known:
+            raise PortError(f"no target {name!r}; MAX compiles for {', '.join(known)}")
+        if encoding not in ("", "float32", "bfloat16"):
+            raise PortError(f"no encoding {encoding!r}; ports compute in float32 or bfloat16")
+        return cls(name, encoding)
 
     @classmethod
-    def of(cls, device: DeviceRef) -> Target:
+    def of(cls, device: DeviceRef, dtype: DType) -> Target:
         """Returns the target that a device of this machine is, or stands in for."""
         from max.driver import accelerator_api, accelerator_architecture_name
 
         if device.is_cpu():
-            return cls()
-        return cls(f"{accelerator_api()}:{accelerator_architecture_name()}")
+            return cls("cpu", dtype.name)
+        return cls(f"{accelerator_api()}:{accelerator_architecture_name()}", dtype.name)
 
     @property
     def devices(self) -> str:
@@ -69,11 +69,6 @@ class Target:
     def spec(self) -> DeviceSpec:
         """MAX's spec of the device."""
         return DeviceSpec.cpu() if self.name == "cpu" else DeviceSpec.accelerator()
-
-    @property
-    def encoding(self) -> str:
-        """What is compiled for it: what a CPU computes in, and what GPUs serve in."""
-        return "float32" if self.name == "cpu" else "bfloat16"
 
     def stand_in(self) -> None:
         """Makes the process compile for it, present or not.
@@ -89,3 +84,16 @@ class Target:
         driver.set_virtual_device_api(api)
         driver.set_virtual_device_target_arch(arch)
         driver.set_virtual_device_count(1)
+
+
+#: What graphs are compiled for, by the names of Bazel's lanes.
+LANES = {
+    "cpu": Target(),
+    "bf16": Target("cpu", "bfloat16"),
+    "a100": Target("cuda:sm_80"),
+    "l4": Target("cuda:sm_89"),
+    "h100": Target("cuda:sm_90a"),
+    "b200": Target("cuda:sm_100a"),
+    "mi300x": Target("hip:gfx942"),
+    "mi355x": Target("hip:gfx950"),
+}

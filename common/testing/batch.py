@@ -22,6 +22,7 @@ from max.engine import CompiledModel, InferenceSession, MefStore, Model
 from max.graph import Module
 from max.pipelines.lib.graph_specs import GraphRole, GraphSpec
 
+from common.errors import PortError
 from common.pipeline import DecoderModel
 from common.pipeline.compiled import Record, body, max_version
 from common.pipeline.target import Target
@@ -123,14 +124,19 @@ class Batch:
         record.check(self._record(), directory)
         weights = self.weights | record.placeholders(self.weights)
         session = self._session()
-        self._initialize(session, session.compile(directory / DECODERS), weights)
+        try:
+            module = session.compile(directory / DECODERS)
+        except Exception as error:  # MAX has no class for it.
+            raise PortError(f"{directory / DECODERS} is damaged: {error}") from None
+        self._initialize(session, module, weights)
 
     def _record(self) -> Record:
         weights = {
             name: (Buffer.from_dlpack(value).dtype.name, list(value.shape))
             for name, value in self.weights.items()
         }
-        return Record(max_version(), self.target.name, MAX_LENGTH, self.bodies, weights)
+        target = self.target
+        return Record(max_version(), target.name, target.encoding, MAX_LENGTH, self.bodies, weights)
 
     def _initialize(
         self,

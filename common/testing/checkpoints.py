@@ -62,19 +62,9 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def write_checkpoint(port: Port, fixture: Fixture, directory: Path) -> Path:
-    """Writes config.json, model.safetensors and a tokenizer into ``directory``.
-
-    Args:
-        port: Whose model class to build.
-        fixture: Which config to build it with.
-        directory: Where; made if missing.
-
-    Returns:
-        ``directory``.
-    """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+def fixture_config(port: Port, fixture: Fixture) -> Any:
+    """Returns a fixture's transformers config."""
+    from transformers import AutoConfig
 
     class_name = fixture.class_name or port.class_name
     model_type = port.classes[class_name]
@@ -82,13 +72,32 @@ def write_checkpoint(port: Port, fixture: Fixture, directory: Path) -> Path:
     known = {key: value for key, value in TINY.items() if hasattr(default, key)}
     config = AutoConfig.for_model(model_type, **{**known, **fixture.config})
     config.architectures = [class_name]
+    return config
+
+
+def write_checkpoint(port: Port, fixture: Fixture, directory: Path, dtype: str = "float32") -> Path:
+    """Writes config.json, model.safetensors and a tokenizer into ``directory``.
+
+    Args:
+        port: Whose model class to build.
+        fixture: Which config to build it with.
+        directory: Where; made if missing.
+        dtype: What the weights are rounded to; the reference computes with the same.
+
+    Returns:
+        ``directory``.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = fixture_config(port, fixture)
     # Its own generator, so that a caller's random state neither decides nor changes.
     with torch.random.fork_rng():
         torch.manual_seed(fixture.seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     randomize(model, fixture.seed)
     with quiet():
-        model.save_pretrained(directory)
+        model.to(getattr(torch, dtype)).save_pretrained(directory)
     write_tokenizer(directory)
     return directory
 

@@ -43,7 +43,8 @@ def compile_fixtures(
             for fixture in port.fixtures:
                 name = f"{port.model_type}/{fixture.name}"
                 progress(f"building the pipeline of {name}")
-                path = write_checkpoint(port, fixture, Path(scratch) / name)
+                path = Path(scratch) / name
+                write_checkpoint(port, fixture, path, dtype=target.encoding)
                 with batch.collecting(name):
                     build(path, max_batch_size=len(PROMPTS), target=target)
         progress(f"compiling {len(batch.pending)} decoders as one module (minutes when cold)")

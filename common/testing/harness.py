@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -50,16 +51,20 @@ def build(
 ) -> Any:
     """Returns MAX's pipeline for a checkpoint of one of our ports, by default on the CPU."""
     from max.pipelines import AutoModel
+    from max.pipelines.modeling import config_enums
 
-    return AutoModel(
-        str(directory),
-        devices=target.devices,
-        quantization_encoding=target.encoding,
-        max_length=max_length,
-        max_batch_size=max_batch_size,
-        enable_echo=True,
-        custom_architectures=["architectures"],
-    )
+    # MAX offers bfloat16 on GPUs only; its CPU kernels compute in it, slowly.
+    devices = {**config_enums._SUPPORTED_DEVICES, target.encoding: (target.devices,)}
+    with mock.patch.dict(config_enums._SUPPORTED_DEVICES, devices):
+        return AutoModel(
+            str(directory),
+            devices=target.devices,
+            quantization_encoding=target.encoding,
+            max_length=max_length,
+            max_batch_size=max_batch_size,
+            enable_echo=True,
+            custom_architectures=["architectures"],
+        )
 
 
 def generate(model: Any, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[Row]:

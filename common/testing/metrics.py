@@ -24,13 +24,15 @@ class Agreement:
         positions: How many.
         max_sigma: Largest |Δlogit| over the standard deviation of the oracle's logits.
         kl: Largest KL divergence of a position, oracle to port, in nats.
-        greedy: Whether every argmax is the same.
+        cosine: Largest cosine distance between the logits of a position.
+        top1: Share of the positions with the same argmax.
     """
 
     positions: int
     max_sigma: float
     kl: float
-    greedy: bool
+    cosine: float
+    top1: float
 
 
 def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -47,7 +49,8 @@ def agreement(port: Array, oracle: Array) -> Agreement:
         positions=len(a),
         max_sigma=float(np.abs(a - b).max() / b.std()),
         kl=float((np.exp(p) * (p - q)).sum(-1).max()),
-        greedy=bool((a.argmax(-1) == b.argmax(-1)).all()),
+        cosine=float((1 - (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))).max()),
+        top1=float((a.argmax(-1) == b.argmax(-1)).mean()),
     )
 
 

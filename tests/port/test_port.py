@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 
 from common.pipeline.compiled import Record
-from common.pipeline.target import Target
 from common.testing import verify
 from common.testing.batch import Batch
 from common.testing.checkpoints import write_checkpoint
@@ -27,25 +26,28 @@ from common.testing.declare import Delta, Fixture, load_port
 from common.testing.harness import build
 
 PORT = load_port(os.environ["PORT"])
+COMPILED = Path(os.environ["COMPILED"])
+TARGET = Record.read(COMPILED).made_for
 FIXTURES = pytest.mark.parametrize("fixture", PORT.fixtures, ids=lambda f: f.name)
 
 
 @pytest.fixture(scope="session")
 def directories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("checkpoints")
-    return {f.name: write_checkpoint(PORT, f, root / f.name) for f in PORT.fixtures}
+    return {
+        f.name: write_checkpoint(PORT, f, root / f.name, dtype=TARGET.encoding)
+        for f in PORT.fixtures
+    }
 
 
 @pytest.fixture(scope="session")
 def models(directories: dict[str, Path]) -> dict[str, Any]:
-    compiled = Path(os.environ["COMPILED"])
-    target = Target(Record.read(compiled).target)
-    batch, models = Batch(target), {}
-    with reusing(compiled):
+    batch, models = Batch(TARGET), {}
+    with reusing(COMPILED):
         for name, path in directories.items():
             with batch.collecting(f"{PORT.model_type}/{name}"):
-                models[name] = build(path, max_batch_size=len(verify.PROMPTS), target=target)
-    batch.load(compiled)
+                models[name] = build(path, max_batch_size=len(verify.PROMPTS), target=TARGET)
+    batch.load(COMPILED)
     return models
 
 
@@ -77,4 +79,4 @@ def test_parity(fixture: Fixture, directories: dict[str, Path], models: dict[str
     report = verify.compare(models[fixture.name], directories[fixture.name], fixture.name)
     assert report.prompts == list(verify.PROMPTS)
     assert all(found.positions >= 24 for found in report.decode)
-    assert list(verify.disagreements(report)) == []
+    assert list(verify.disagreements(report, TARGET.encoding)) == []

@@ -1,0 +1,175 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""What a change costs and what a cache saves: real Bazel runs, read from its execution log.
+
+Not a Bazel target, as it runs Bazel: `.ci/run` calls it after the tests of the first checkout have
+filled the disk cache. Here a second checkout, elsewhere, must find everything there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = "//architectures/..."
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """One action that Bazel did not find in its output tree."""
+
+    mnemonic: str
+    label: str
+    cached: bool
+
+
+def spawns(log: Path) -> list[Spawn]:
+    """Reads an execution log."""
+    decoder, text, found, at = json.JSONDecoder(), log.read_text(), [], 0
+    while at < len(text):
+        entry, at = decoder.raw_decode(text, at)
+        at += len(text[at:]) - len(text[at:].lstrip())
+        found.append(Spawn(entry["mnemonic"], entry["targetLabel"], entry["cacheHit"]))
+    return found
+
+
+@dataclass
+class Checkout:
+    """A copy of the repository, with a Bazel of its own."""
+
+    root: Path
+    scratch: Path
+
+    def bazel(self, command: str, *arguments: str) -> str:
+        """Runs Bazel and returns its standard output."""
+        done = subprocess.run(
+            ["./bazelw", command, *arguments],
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        return done.stdout
+
+    def run(self, command: str, *arguments: str) -> list[Spawn]:
+        """Builds or tests, and returns what that took."""
+        log = self.scratch / "execution.json"
+        self.bazel(command, f"--execution_log_json_file={log}", *arguments)
+        return spawns(log)
+
+    def groups(self) -> dict[str, list[str]]:
+        """Returns the ports that each group compiles."""
+        rules = self.bazel(
+            "query", "kind(compiled_graphs, //architectures:all)", "--output=streamed_jsonproto"
+        )
+        found = {}
+        for line in rules.splitlines():
+            rule = json.loads(line)["rule"]
+            ports = next(a for a in rule["attribute"] if a["name"] == "ports")
+            found[rule["name"]] = ports["stringListValue"]
+        return found
+
+
+def executed(found: list[Spawn], mnemonic: str) -> Counter[str]:
+    """Counts what really ran, by label."""
+    return Counter(s.label for s in found if s.mnemonic == mnemonic and not s.cached)
+
+
+class HttpCache(BaseHTTPRequestHandler):
+    """Bazel's HTTP caching protocol: https://bazel.build/remote/caching#http-caching."""
+
+    blobs: dict[str, bytes] = {}
+
+    def do_GET(self) -> None:
+        blob = self.blobs.get(self.path)
+        self.send_response(404 if blob is None else 200)
+        self.send_header("Content-Length", str(len(blob or b"")))
+        self.end_headers()
+        self.wfile.write(blob or b"")
+
+    def do_PUT(self) -> None:
+        self.blobs[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def http_cache() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), HttpCache)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"--remote_cache=http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    root = tmp_path_factory.mktemp("elsewhere") / "checkout"
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, root / name)
+    checkout = Checkout(root, tmp_path_factory.mktemp("logs"))
+    try:
+        yield checkout
+    finally:
+        checkout.bazel("clean", "--expunge")
+
+
+def test_the_first_checkout_compiled_each_group_once() -> None:
+    first = Checkout(ROOT, ROOT)
+    compiles = Counter(
+        s.label for s in spawns(Path(os.environ["EXECUTION_LOG"])) if s.mnemonic == "CompileGraphs"
+    )
+    assert compiles == Counter(list(first.groups()))
+
+
+def test_what_a_change_costs_and_a_cache_saves(second: Checkout) -> None:
+    # Another checkout, with nothing but the disk cache.
+    assert executed(second.run("test", "--config=ci", ALL), "CompileGraphs") == Counter()
+
+    assert second.run("test", "--config=ci", ALL) == []
+
+    groups = second.groups()
+    group = min(groups, key=lambda label: len(groups[label]))
+    touched = groups[group][0]
+    with (second.root / "architectures" / touched / f"{touched}.py").open("a") as file:
+        file.write("# Touched.\n")
+    with http_cache() as remote:
+        found = second.run("test", "--config=ci", "--config=remote", remote, ALL)
+        assert executed(found, "CompileGraphs") == Counter([group])
+        tests = {f"//architectures/{port}:test" for port in groups[group]}
+        assert set(executed(found, "TestRunner")) == tests
+
+        # What was uploaded is all that a machine without a disk cache needs.
+        second.bazel("clean")
+        found = second.run("build", "--config=remote", remote, group)
+        assert [s for s in found if s.mnemonic == "CompileGraphs"] == [
+            Spawn("CompileGraphs", group, cached=True)
+        ]
