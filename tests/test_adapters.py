@@ -319,7 +319,7 @@ def test_stack_and_unstack_are_inverse(count: int, rows: int, data: st.DataObjec
 
 def test_a_stack_with_a_gap_or_an_odd_member_is_refused() -> None:
     rule = Stack(r"e\.(?P<i>\d+)\.w", "w")
-    with pytest.raises(PortError, match=r"number 1 is not in the checkpoint \(number 2: e.2.w\)"):
+    with pytest.raises(PortError, match=r"parameter w, number 1 of 3 \(number 2: e.2.w\)"):
         convert({"e.0.w": numbers(2), "e.2.w": numbers(2)}, rule)
     with pytest.raises(PortError, match=r"tensor e.1.w is .*float32 \[3\]; e.0.w, stacked with it"):
         convert({"e.0.w": numbers(2), "e.1.w": numbers(3)}, rule)

@@ -276,10 +276,12 @@ class Stack:
     Attributes:
         pattern: A whole name, with the number as ``(?P<i>\\d+)``; by default, the experts'.
         to: The name of the stack, with ``\\1`` for captures, of which the number is one.
+        count: How many there must be; if None, as many as the last number says.
     """
 
     pattern: str = r"(layers\.\d+\.mlp\.experts)\.(?P<i>\d+)\.(.*)"
     to: str = r"\1.\3"
+    count: int | None = None
 
     def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Returns the tensors with each numbered family replaced by its stack."""
@@ -295,13 +297,19 @@ class Stack:
         return passed + [self._stack(name, family) for name, family in families.items()]
 
     def _stack(self, name: str, family: dict[int, Tensor]) -> Tensor:
-        missing = set(range(max(family) + 1)) - set(family)
-        if missing:
+        last = max(family)
+        count = self.count or last + 1
+        if missing := set(range(count)) - set(family):
             raise PortError(
-                f"{name} is stacked from {len(family)} tensors, but number {min(missing)} is not"
-                f" in the checkpoint (number {max(family)}: {family[max(family)].source})"
+                f"the checkpoint has no tensor for parameter {name}, number {min(missing)}"
+                f" of {count} (number {last}: {family[last].source})"
             )
-        members = [family[i] for i in range(len(family))]
+        if last >= count:
+            raise PortError(
+                f"checkpoint tensor {family[last].source} is number {last} of {name},"
+                f" which has {count}"
+            )
+        members = [family[i] for i in range(count)]
         first = members[0]
         for member in members:
             if (member.shape, member.dtype) != (first.shape, first.dtype):

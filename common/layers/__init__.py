@@ -7,7 +7,7 @@
 """The parts that decoders are assembled from."""
 
 from .attention import Attention, QKNormAttention
-from .blocks import ParallelBlock, ParallelTwoNormBlock, PreNormBlock
+from .blocks import ParallelBlock, ParallelTwoNormBlock, PreNormBlock, SandwichBlock
 from .decoder import Decoder
 from .head import Head, ScaledHead
 from .masks import Causal, Mask, SlidingWindow
@@ -37,6 +37,7 @@ __all__ = [
     "RenormalizedRouter",
     "Rope",
     "Router",
+    "SandwichBlock",
     "ScaledHead",
     "SlidingWindow",
     "SoftmaxRouter",

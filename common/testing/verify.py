@@ -140,7 +140,9 @@ def check_flags(port: Port, directories: dict[str, Path]) -> Iterator[str]:
             yield f"every fixture has {name} = {values.pop()}; its other branch is not covered"
 
 
-def check_oracle(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]:
+def check_oracle(
+    port: Port, fixture: Fixture, directory: Path, encoding: str = "float32"
+) -> Iterator[str]:
     """Yields what makes a checkpoint unfit as a fixture."""
     sample = tokens(WITNESS_TOKENS)
     oracle = Oracle(directory)
@@ -150,7 +152,8 @@ def check_oracle(port: Port, fixture: Fixture, directory: Path) -> Iterator[str]
         yield f"{fixture.name}: eager and sdpa oracles differ by {apart:.1e} σ"
     for name in oracle.dead_tensors(sample):
         yield f"{fixture.name}: no logit depends on {name}"
-    if port.router:
+    # In bfloat16 rounding turns some choices of every seed.
+    if port.router and encoding == "float32":
         # The tokens that parity is judged on.
         for prompt in PROMPTS:
             row = oracle.greedy(tokens(prompt), NEW_TOKENS)
@@ -241,7 +244,7 @@ def verify(
             write_checkpoint(port, fixture, path, dtype=encoding)
             directories[fixture.name] = path
             report.problems += check_config(port, fixture, path)
-            report.problems += check_oracle(port, fixture, path)
+            report.problems += check_oracle(port, fixture, path, encoding)
         report.problems += check_flags(port, directories)
         progress(f"{port.model_type}: {len(port.deltas)} witnesses")
         for delta in port.deltas:
