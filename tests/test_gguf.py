@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +30,8 @@ from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port, slugs
 
-#: gguf's names of architectures, where they are not transformers'.
-ARCHES = {"gpt_neox": "gptneox"}
+#: gguf's names of architectures, where they are not transformers' model_type.
+ARCHES = {"gpt_neox": "gptneox", "glm": "chatglm", "mixtral": "llama"}
 
 Convert = Callable[[str, np.ndarray, Any], np.ndarray]
 
@@ -59,7 +60,23 @@ def gpt_neox(name: str, array: np.ndarray, config: Any) -> np.ndarray:
     )
 
 
-CONVERTERS: dict[str, Convert] = {"smollm3": llama, "cohere2": as_it_is, "gpt_neox": gpt_neox}
+CONVERTERS: dict[str, Convert] = {
+    "cohere2": as_it_is,
+    "glm": as_it_is,
+    "gpt_neox": gpt_neox,
+    "mixtral": llama,
+    "smollm3": llama,
+}
+
+
+def merged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every converter stacks the experts of a layer."""
+    made: dict[str, np.ndarray] = {}
+    for name in sorted(tensors, key=lambda n: [int(n) for n in re.findall(r"\d+", n)]):
+        whole = re.sub(r"\.experts\.\d+\.", ".experts.", name)
+        array = tensors[name] if whole == name else tensors[name][None]
+        made[whole] = np.concatenate([made[whole], array]) if whole in made else array
+    return made
 
 
 def write_gguf(
@@ -67,11 +84,11 @@ def write_gguf(
 ) -> None:
     """Replaces a checkpoint's safetensors by a GGUF file of the same tensors."""
     config = AutoConfig.from_pretrained(directory)
-    arch_name = ARCHES.get(slug, slug)
+    arch_name = ARCHES.get(config.model_type, config.model_type)
     arch = next(a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name)
     names = get_tensor_name_map(arch, config.num_hidden_layers)
     writer = GGUFWriter(directory / "model.gguf", arch_name)
-    for name, array in load_file(directory / "model.safetensors").items():
+    for name, array in merged(load_file(directory / "model.safetensors")).items():
         converted = np.ascontiguousarray(CONVERTERS[slug](name, array, config))
         to = names.get_name(name, try_suffixes=(".weight", ".bias"))
         assert to, name
@@ -87,8 +104,9 @@ def write_gguf(
 
 def loaded(directory: Path, slug: str) -> dict[str, np.ndarray]:
     """What MAX would hand the graph, audited: by the files' format, in float32."""
-    architecture = load_port(slug).architecture()
-    config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
+    found = AutoConfig.from_pretrained(directory)
+    architecture = load_port(slug).architecture(found.architectures[0])
+    config = architecture.config.from_huggingface(found)
     files = weight_files(directory)
     weight_map = architecture.weight_adapters[weights_format(files)].weight_map
     tensors = [_opened(name, weights) for name, weights in load_weights(files).items()]
