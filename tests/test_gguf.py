@@ -30,8 +30,14 @@ from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port, slugs
 
-#: gguf's names of architectures, where they are not transformers'.
-ARCHES = {"cohere": "command-r", "gpt_neox": "gptneox", "phi": "phi2"}
+#: gguf's names of architectures, where they are not transformers' model_type.
+ARCHES = {
+    "cohere": "command-r",
+    "glm": "chatglm",
+    "gpt_neox": "gptneox",
+    "mixtral": "llama",
+    "phi": "phi2",
+}
 
 #: Returns what a converter makes of a tensor, or None if it leaves it out.
 Convert = Callable[[str, np.ndarray, Any], np.ndarray | None]
@@ -78,15 +84,16 @@ CONVERTERS: dict[str, Convert] = {
     "gemma": gemma,
     "gpt2": gpt2,
     "gpt_neox": gpt_neox,
+    "mixtral": llama,
     "smollm3": llama,
 }
 
 
 def merged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """StableLMModel of llama.cpp's converter stacks the norms of a layer's heads."""
+    """Converters stack the experts of a layer, and StableLMModel's the norms of its heads."""
     made: dict[str, np.ndarray] = {}
     for name in sorted(tensors, key=lambda n: [int(n) for n in re.findall(r"\d+", n)]):
-        whole = re.sub(r"\.norms\.\d+", "", name)
+        whole = re.sub(r"(\.experts)\.\d+|\.norms\.\d+", r"\1", name)
         array = tensors[name] if whole == name else tensors[name][None]
         made[whole] = np.concatenate([made[whole], array]) if whole in made else array
     return made
@@ -97,7 +104,7 @@ def write_gguf(
 ) -> None:
     """Replaces a checkpoint's safetensors by a GGUF file of the same tensors."""
     config = AutoConfig.from_pretrained(directory)
-    arch_name = ARCHES.get(slug, slug)
+    arch_name = ARCHES.get(config.model_type, config.model_type)
     arch = next(a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name)
     names = get_tensor_name_map(arch, config.num_hidden_layers)
     writer = GGUFWriter(directory / "model.gguf", arch_name)
@@ -120,8 +127,9 @@ def write_gguf(
 
 def loaded(directory: Path, slug: str) -> dict[str, np.ndarray]:
     """What MAX would hand the graph, audited: by the files' format, in float32."""
-    architecture = load_port(slug).architecture()
-    config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
+    found = AutoConfig.from_pretrained(directory)
+    architecture = load_port(slug).architecture(found.architectures[0])
+    config = architecture.config.from_huggingface(found)
     files = weight_files(directory)
     weight_map = architecture.weight_adapters[weights_format(files)].weight_map
     tensors = [_opened(name, weights) for name, weights in load_weights(files).items()]

@@ -37,7 +37,7 @@ class Checked:
     def __init__(self, slug: str, number: int, directory: Path) -> None:
         port = load_port(slug)
         write_checkpoint(port, port.fixtures[number], directory)
-        architecture = port.architecture()
+        architecture = port.architecture(port.fixtures[number].class_name)
         self.config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
         self.weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
         self.parameters = architecture.pipeline_model.decoder_cls(self.config).raw_state_dict()

@@ -38,10 +38,16 @@ ROLES: Mapping[str, str] = {
     "ATTN_OUT": "layers.{}.self_attn.o_proj",
     "ATTN_Q_NORM": "layers.{}.self_attn.q_norm",
     "ATTN_K_NORM": "layers.{}.self_attn.k_norm",
+    "ATTN_POST_NORM": "layers.{}.post_self_attn_layernorm",
     "FFN_NORM": "layers.{}.post_attention_layernorm",
+    "FFN_POST_NORM": "layers.{}.post_mlp_layernorm",
     "FFN_GATE": "layers.{}.mlp.gate_proj",
     "FFN_UP": "layers.{}.mlp.up_proj",
     "FFN_DOWN": "layers.{}.mlp.down_proj",
+    "FFN_GATE_INP": "layers.{}.mlp.gate",
+    "FFN_GATE_EXP": "layers.{}.mlp.experts.gate_proj",
+    "FFN_UP_EXP": "layers.{}.mlp.experts.up_proj",
+    "FFN_DOWN_EXP": "layers.{}.mlp.experts.down_proj",
 }
 
 

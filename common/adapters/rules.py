@@ -293,13 +293,13 @@ class Stack:
     """Stacks the tensors that ``pattern`` numbers in its group ``i`` into one, named ``to``.
 
     Attributes:
-        pattern: A whole name, with the number as ``(?P<i>\\d+)``.
-        to: The name of the stack, with ``\\1`` for captures before the number.
+        pattern: A whole name, with the number as ``(?P<i>\\d+)``; by default, the experts'.
+        to: The name of the stack, with ``\\1`` for captures, of which the number is one.
         count: How many there must be; if None, as many as the last number says.
     """
 
-    pattern: str
-    to: str
+    pattern: str = r"(layers\.\d+\.mlp\.experts)\.(?P<i>\d+)\.(.*)"
+    to: str = r"\1.\3"
     count: int | None = None
 
     def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -7,11 +7,12 @@
 """The parts that decoders are assembled from."""
 
 from .attention import Attention, QKNormAttention
-from .blocks import ParallelBlock, ParallelTwoNormBlock, PreNormBlock
+from .blocks import ParallelBlock, ParallelTwoNormBlock, PreNormBlock, SandwichBlock
 from .decoder import Decoder
 from .head import Head, ScaledHead
 from .masks import Causal, Mask, SlidingWindow
 from .mlp import GatedMLP, PlainMLP
+from .moe import Experts, MixtureOfExperts, RenormalizedRouter, Router, SoftmaxRouter
 from .norms import HeadLayerNorm
 from .positions import LearnedPositions, NoPosition, Position, Rope
 from .step import Step
@@ -20,11 +21,13 @@ __all__ = [
     "Attention",
     "Causal",
     "Decoder",
+    "Experts",
     "GatedMLP",
     "Head",
     "HeadLayerNorm",
     "LearnedPositions",
     "Mask",
+    "MixtureOfExperts",
     "NoPosition",
     "ParallelBlock",
     "ParallelTwoNormBlock",
@@ -32,8 +35,12 @@ __all__ = [
     "Position",
     "PreNormBlock",
     "QKNormAttention",
+    "RenormalizedRouter",
     "Rope",
+    "Router",
+    "SandwichBlock",
     "ScaledHead",
     "SlidingWindow",
+    "SoftmaxRouter",
     "Step",
 ]

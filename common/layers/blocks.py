@@ -11,7 +11,7 @@ Each block maps ``[tokens, hidden_size]`` to the same.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from max.graph import TensorValue
 from max.nn.layer import Layer, Module
@@ -43,6 +43,27 @@ class PreNormBlock(Module):
     def __call__(self, x: TensorValue, step: Step) -> TensorValue:
         h = x + self.self_attn(self.input_layernorm(x), step)
         return h + self.mlp(self.post_attention_layernorm(h))
+
+
+class SandwichBlock(PreNormBlock):
+    """``h = x + norm2(attention(norm1(x)))``, then ``h + norm4(mlp(norm3(h)))``, as in GLM-4.
+
+    Its names are GLM-4's: ``post_attention_layernorm`` is norm3, before the MLP.
+    """
+
+    NORMS = (*PreNormBlock.NORMS, "post_self_attn_layernorm", "post_mlp_layernorm")
+
+    def __init__(
+        self, *, post_self_attn_layernorm: Layer, post_mlp_layernorm: Layer, **parts: Any
+    ) -> None:
+        super().__init__(**parts)
+        self.post_self_attn_layernorm = post_self_attn_layernorm
+        self.post_mlp_layernorm = post_mlp_layernorm
+
+    def __call__(self, x: TensorValue, step: Step) -> TensorValue:
+        attended = self.self_attn(self.input_layernorm(x), step)
+        h = x + self.post_self_attn_layernorm(attended)
+        return h + self.post_mlp_layernorm(self.mlp(self.post_attention_layernorm(h)))
 
 
 class ParallelTwoNormBlock(PreNormBlock):

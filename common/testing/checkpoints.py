@@ -75,17 +75,14 @@ def fixture_config(port: Port, fixture: Fixture) -> Any:
     return config
 
 
-def write_checkpoint(
-    port: Port, fixture: Fixture, directory: Path, seed: int = 0, dtype: str = "float32"
-) -> Path:
+def write_checkpoint(port: Port, fixture: Fixture, directory: Path, dtype: str = "float32") -> Path:
     """Writes config.json, model.safetensors and a tokenizer into ``directory``.
 
     Args:
         port: Whose model class to build.
         fixture: Which config to build it with.
         directory: Where; made if missing.
-        seed: Of the random weights.
-        dtype: What they are rounded to; the reference computes with the same.
+        dtype: What the weights are rounded to; the reference computes with the same.
 
     Returns:
         ``directory``.
@@ -97,9 +94,9 @@ def write_checkpoint(
     config = fixture_config(port, fixture)
     # Its own generator, so that a caller's random state neither decides nor changes.
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(fixture.seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
-    randomize(model, seed)
+    randomize(model, fixture.seed)
     with quiet():
         model.to(getattr(torch, dtype)).save_pretrained(directory)
     if fixture.stored:

@@ -138,6 +138,7 @@ class Fixture:
         class_name: Which of the port's classes, if not the first.
         stored: Makes the tensors of released files, torch's by name, from those that
             save_pretrained writes, where the two differ.
+        seed: Of the random weights.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Fixture:
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
     stored: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ class Port:
         sdpa_differs: Why the oracle's sdpa and eager attention disagree, if they rightly do.
         also: Further classes that the package serves, or other names of the class, each with its
             model_type. arch.py registers each under its own name.
+        router: The reference's class that chooses experts, if it has any: its forward returns
+            what it compares first, ``[tokens, experts]``, and the chosen last.
         package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
@@ -169,6 +173,7 @@ class Port:
     deltas: tuple[Delta, ...]
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    router: str | None = None
     package: str | None = None
 
     @property

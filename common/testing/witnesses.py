@@ -35,6 +35,11 @@ def split_half_rows(tensor: Any) -> Any:
     return heads.transpose(1, 2).flatten(0, 2)
 
 
+def swapped_gate_up(tensor: Any) -> Any:
+    """Returns a fused ``gate | up``, also of many experts, as if it had been ``up | gate``."""
+    return tensor.roll(tensor.shape[-2] // 2, -2)
+
+
 def concatenated_qkv(tensor: Any) -> Any:
     """Returns a head-interleaved fused projection as if its rows had been ``q | k | v``."""
     return tensor.unflatten(0, (3, HEADS, HEAD_DIM)).transpose(0, 1).flatten(0, 2)

@@ -1,0 +1,106 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""How Mixtral differs, and the checkpoints that show it."""
+
+from types import MethodType
+from typing import Any
+
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
+from common.testing.witnesses import swapped_gate_up
+
+
+def _rolled(tensor: Any) -> Any:
+    return tensor.roll(1, 0)
+
+
+def _unweighted(module: Any) -> None:
+    """Makes a router weigh the experts that it chooses alike."""
+    forward = module.forward
+
+    def alike(self: Any, x: Any) -> Any:
+        logits, weights, experts = forward(x)
+        return logits, weights.mean(-1, keepdim=True).expand_as(weights), experts
+
+    module.forward = MethodType(alike, module)
+
+
+def _unnormalized(module: Any) -> None:
+    """Makes a router leave the weights what they are among all experts."""
+    forward = module.forward
+
+    def among_all(self: Any, x: Any) -> Any:
+        logits, _, experts = forward(x)
+        return logits, logits.float().softmax(-1).gather(-1, experts), experts
+
+    module.forward = MethodType(among_all, module)
+
+
+PORT = Port(
+    model_type="mixtral",
+    class_name="MixtralForCausalLM",
+    router="MixtralTopKRouter",
+    fixtures=(
+        Fixture(
+            "top_2_of_8",
+            {
+                "num_local_experts": 8,
+                "num_experts_per_tok": 2,
+                "num_key_value_heads": 1,
+                "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
+            },
+            {"head_dim": None},
+            seed=7,
+        ),
+        Fixture(
+            "tied_top_3_of_5_sliding",
+            {
+                "num_local_experts": 5,
+                "num_experts_per_tok": 3,
+                "tie_word_embeddings": True,
+                "head_dim": 64,
+                "sliding_window": 16,
+                "rms_norm_eps": 1e-3,
+            },
+            {"router_jitter_noise": None},
+        ),
+    ),
+    deltas=(
+        Delta("several experts", "modeling_mixtral.py:113", WithConfig({"num_experts_per_tok": 1})),
+        Delta(
+            "a router's rows number the experts",
+            "modeling_mixtral.py:111",
+            WithWeights(("mlp.gate.weight",), _rolled),
+        ),
+        Delta(
+            "experts weigh by their probability",
+            "modeling_mixtral.py:112",
+            WithModules("MixtralTopKRouter", _unweighted),
+        ),
+        Delta(
+            "weights of the chosen add up to 1",
+            "modeling_mixtral.py:114",
+            WithModules("MixtralTopKRouter", _unnormalized),
+        ),
+        Delta(
+            "w1 gates w3",
+            "modeling_mixtral.py:92",
+            WithWeights(("experts.gate_up_proj",), swapped_gate_up),
+        ),
+        Delta(
+            "sliding window",
+            "modeling_mixtral.py:467",
+            WithConfig({"sliding_window": None}),
+            ("tied_top_3_of_5_sliding",),
+        ),
+        Delta(
+            "tied head",
+            "modeling_mixtral.py:582",
+            WithConfig({"tie_word_embeddings": False}),
+            ("tied_top_3_of_5_sliding",),
+        ),
+    ),
+)
