@@ -8,8 +8,8 @@
 
 It is the pre-norm decoder that the others derive from: multi-head attention and a two-matrix GELU
 MLP behind LayerNorms, all with biases, and a tied head. It differs from them in that one learned
-vector a position is added to the tokens' embeddings, and nothing rotates. Where a checkpoint asks
-for it, deeper layers soften their scores, or scores stay unscaled.
+vector a position is added to the tokens' embeddings, the only place where positions enter. Where a
+checkpoint asks for it, deeper layers soften their scores, or scores stay unscaled.
 """
 
 from typing import Any
