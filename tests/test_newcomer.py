@@ -23,19 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unported import without
 
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import Fixture, Port, slugs
 from tools.gates import Phase, run
 
 GUIDE = Path(__file__).parents[1] / "docs" / "porting.md"
-UNREGISTERED = """
-import sys
-from tools import __main__, installed
-known, hidden = installed.port_names(), sys.argv[1]
-installed.port_names = lambda: {name: slug for name, slug in known.items() if slug != hidden}
-__main__.main(sys.argv[2:])
-"""
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def ports(slug: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command as if ``slug`` had no port."""
     return subprocess.run(
-        [sys.executable, "-P", "-c", UNREGISTERED, slug, *arguments],
+        [*without(slug), *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
