@@ -389,6 +389,17 @@ def test_canonical_rope_permutes_each_head_of_q_and_k_only() -> None:
         convert({f"{prefix}q_proj.bias": numbers(6)}, rule)
 
 
+def test_canonical_rope_permutes_the_columns_of_a_norm_with_a_row_for_each_head() -> None:
+    rope = RopeParameters.read({"rope_theta": 1e4}, head_dim=4, max_position_embeddings=8)
+    rule = CanonicalRope(rope=rope, interleaved=True)
+    # As many heads as columns, so that the axes cannot be told apart by their lengths.
+    name = "layers.0.self_attn.k_norm.weight"
+    found = convert({name: numbers(4, 4)}, rule)[name]
+    assert found.tolist() == numbers(4, 4)[:, [0, 2, 1, 3]].tolist()
+    with pytest.raises(PortError, match="has 6 columns, which are not whole heads of 4"):
+        convert({name: numbers(4, 6)}, rule)
+
+
 def parameters(shapes: dict[str, Iterable[int]]) -> dict[str, Weight]:
     return {n: Weight(n, DType.float32, s, DeviceRef.CPU()) for n, s in shapes.items()}
 

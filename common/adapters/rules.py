@@ -351,11 +351,15 @@ class CanonicalRope(Matching):
         return np.concatenate([pairs, rest], axis=1).reshape(-1)
 
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
-        heads, over = divmod(tensor.shape[0], self.rope.head_dim)
+        # A norm may hold a row for each head; in it, as in a vector, columns come last.
+        axis = -1 if "_norm." in tensor.name else 0
+        heads, over = divmod(tensor.shape[axis], self.rope.head_dim)
         if over:
             raise PortError(
-                f"checkpoint tensor {tensor.source} has {tensor.shape[0]} rows, which are not"
-                f" whole heads of {self.rope.head_dim}"
+                f"checkpoint tensor {tensor.source} has {tensor.shape[axis]}"
+                f" {'columns' if axis else 'rows'}, which are not whole heads of"
+                f" {self.rope.head_dim}"
             )
         starts = np.arange(heads)[:, None] * self.rope.head_dim
-        return [_take_rows(tensor, (starts + self.order()).reshape(-1), self.step)]
+        order = (starts + self.order()).reshape(-1)
+        return [tensor.moved(tensor.shape, lambda a: a.take(order, axis), self.step)]
