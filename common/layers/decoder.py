@@ -114,7 +114,9 @@ class Decoder(Module, Generic[ConfigT]):
             self.config.dtype,
             self.config.norm_eps,
             weight_offset=offset,
-            multiply_before_cast=False,
+            # A distance from one is a small number: the references that store it multiply by
+            # the sum before they round.
+            multiply_before_cast=offset != 0.0,
         )
 
     def layer_norm(self, *, bias: bool = True) -> LayerNorm:
