@@ -35,6 +35,8 @@ ROLES: Mapping[str, str] = {
     "ATTN_K": "layers.{}.self_attn.k_proj",
     "ATTN_V": "layers.{}.self_attn.v_proj",
     "ATTN_OUT": "layers.{}.self_attn.o_proj",
+    "ATTN_Q_NORM": "layers.{}.self_attn.q_norm",
+    "ATTN_K_NORM": "layers.{}.self_attn.k_norm",
     "FFN_NORM": "layers.{}.post_attention_layernorm",
     "FFN_GATE": "layers.{}.mlp.gate_proj",
     "FFN_UP": "layers.{}.mlp.up_proj",
