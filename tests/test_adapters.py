@@ -28,6 +28,7 @@ from architectures.smollm3.model_config import SmolLM3Config
 from architectures.smollm3.weight_adapters import weight_map
 from common.adapters import (
     MXFP4,
+    Add,
     CanonicalRope,
     Cast,
     Drop,
@@ -372,6 +373,16 @@ def test_canonical_rope_keeps_every_dot_product(
     expected = rotate(q, theirs, m * angles) @ rotate(k, theirs, n * angles)
     found = rotate(q[order], ours, m * frequencies) @ rotate(k[order], ours, n * frequencies)
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [DType.float32, DType.float16])
+def test_add_changes_numbers_and_leaves_integers(dtype: DType) -> None:
+    ones = np.array([1.0, -0.5], dtype.to_numpy())
+    tensors = [stored("a.norm", ones, dtype), stored("n.norm", numbers(2), DType.int32)]
+    planned = WeightMap(Add(r".*norm", -1.0)).plan(tensors).produced
+    assert planned["a.norm"].dtype == DType.float32
+    assert read(planned["a.norm"]).view(np.float32).tolist() == [0.0, -1.5]
+    assert planned["n.norm"] is tensors[1]
 
 
 def test_canonical_rope_permutes_each_head_of_q_and_k_only() -> None:

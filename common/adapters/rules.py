@@ -27,7 +27,7 @@ from max.dtype import DType
 from common.config import RopeParameters
 from common.errors import PortError
 
-from .tensor import Tensor, bits, of_bits
+from .tensor import Array, Tensor, bits, of_bits
 
 Rows = slice | npt.NDArray[np.int64]
 
@@ -136,6 +136,25 @@ class Cast(Matching):
         if kept or tensor.dtype == self.dtype or tensor.dtype != source:
             return [tensor]
         return [tensor.cast(self.dtype, self.step)]
+
+
+@dataclass(frozen=True)
+class Add(Matching):
+    """Adds ``value`` to floating-point tensors, which are float32 from then on.
+
+    For what a converter has folded into a weight and a graph adds by itself.
+    """
+
+    value: float
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        if not tensor.dtype.is_float():
+            return [tensor]
+
+        def added(array: Array) -> Array:
+            return (array.view(np.float32) + np.float32(self.value)).view(np.uint32)
+
+        return [tensor.cast(DType.float32, self.step).moved(tensor.shape, added, self.step)]
 
 
 def _count(rows: Rows) -> int:
