@@ -43,3 +43,13 @@ def rms_norm(module: Any) -> None:
         return scaled if bias is None else scaled + bias
 
     module.forward = MethodType(forward, module)
+
+
+def sequential(layer: Any) -> None:
+    """Makes a parallel block of one norm feed its MLP what attention has been added to."""
+
+    def forward(self: Any, hidden_states: Any, **kwargs: Any) -> Any:
+        h = hidden_states + self.self_attn(self.input_layernorm(hidden_states), **kwargs)[0]
+        return h + self.mlp(self.input_layernorm(h))
+
+    layer.forward = MethodType(forward, layer)
