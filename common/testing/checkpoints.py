@@ -113,7 +113,8 @@ def randomize(model: Any, seed: int) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.dim() > 1:
+            # What starts at one is a norm's weight, also with a row for each head.
+            if parameter.dim() > 1 and not (parameter == 1).all():
                 parameter.copy_(noise / parameter.shape[-1] ** 0.5)
             else:
                 parameter.add_(0.3 * noise)
