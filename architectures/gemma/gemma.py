@@ -14,7 +14,8 @@ hidden size.
 
 import math
 
-from max.graph import TensorValue
+from max.dtype import DType
+from max.graph import TensorValue, ops
 from max.nn.norm import RMSNorm
 
 from common.layers import Decoder
@@ -27,9 +28,11 @@ class Gemma(Decoder[GemmaConfig]):
     """Gemma as parts."""
 
     def embed(self, tokens: TensorValue, step: Step) -> TensorValue:
-        # The factor takes the embedding's dtype, as the reference's does: 55.5 for 55.43 in
-        # bfloat16.
-        return super().embed(tokens, step) * math.sqrt(self.config.hidden_size)
+        # The factor takes the embedding's dtype, as in the reference: 55.5 for 55.43 in bfloat16.
+        # By itself MAX would cut it off, to 55.25; a cast rounds.
+        h = super().embed(tokens, step)
+        root = math.sqrt(self.config.hidden_size)
+        return h * ops.constant(root, DType.float32, device=h.device).cast(h.dtype)
 
     def norm_layer(self) -> RMSNorm:
         return self.rms_norm(offset=1.0)
