@@ -25,7 +25,6 @@ PORT = Port(
                 "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
             },
             {"head_dim": None},
-            seed=7,
         ),
         Fixture(
             "tied_top_3_of_5_sliding",

@@ -131,14 +131,12 @@ class Fixture:
         legacy: What else differs in config.json of released files, besides ``torch_dtype``,
             ``rope_theta`` and ``rope_scaling``; None takes a key out.
         class_name: Which of the port's classes, if not the first.
-        seed: Of the random weights.
     """
 
     name: str
     config: Mapping[str, Any] = field(default_factory=dict)
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True)
