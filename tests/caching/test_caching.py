@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -140,6 +141,25 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         yield checkout
     finally:
         checkout.bazel("clean", "--expunge")
+
+
+def test_a_port_reaches_its_own_group_only(second: Checkout) -> None:
+    # Small groups, so that there are several; Bazel's own dependencies say what an edit re-runs.
+    rules = second.root / "bazel" / "groups.bzl"
+    text = rules.read_text()
+    rules.write_text(re.sub(r"^GROUP_SIZE = \d+", "GROUP_SIZE = 2", text, flags=re.M))
+    try:
+        groups = second.groups()
+        assert len(groups) > 1
+        for label, ports in groups.items():
+            source = f"//architectures/{ports[0]}:{ports[0]}.py"
+            users = f"rdeps({ALL}, {source})"
+            assert second.bazel("query", f"kind(compiled_graphs, {users})").split() == [label]
+            tests = second.bazel("query", f"kind(test, {users})").split()
+            expected = {f"//architectures/{p}:{t}" for p in ports for t in ("test", "gpu_test")}
+            assert set(tests) == expected
+    finally:
+        rules.write_text(text)
 
 
 def test_the_first_checkout_compiled_each_group_once() -> None:
