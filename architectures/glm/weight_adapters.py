@@ -6,14 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """GLM's weights: the graph's names under ``model.``, a fused MLP, interleaved partial RoPE rows."""
 
-from common.adapters import (
-    Adapter,
-    CanonicalRope,
-    RenameParts,
-    SplitGateUp,
-    WeightMap,
-    gguf_map,
-)
+from common.adapters import Adapter, CanonicalRope, RenameParts, SplitGateUp, WeightMap, gguf_map
 
 from .model_config import GlmConfig
 
@@ -22,7 +15,7 @@ def weight_map(config: GlmConfig) -> WeightMap:
     """The checkpoint's differences from the graph."""
     return WeightMap(
         RenameParts("model"),
-        SplitGateUp(r"(layers\.\d+\.mlp)\.gate_up_proj\.(.*)", r"\1.{}_proj.\2"),
+        SplitGateUp(),
         CanonicalRope(rope=config.rope, interleaved=True),
     )
 
@@ -31,7 +24,7 @@ def gguf_weight_map(config: GlmConfig) -> WeightMap:
     """llama.cpp leaves the rows as they are, and calls the fused projection ``ffn_up``."""
     return WeightMap(
         *gguf_map(config, interleaved=True).rules,
-        SplitGateUp(r"(layers\.\d+\.mlp)\.up_proj\.(.*)", r"\1.{}_proj.\2"),
+        SplitGateUp(r"(layers\.\d+\.mlp)\.up_proj\.(.*)"),
     )
 
 

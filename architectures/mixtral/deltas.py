@@ -6,43 +6,15 @@
 # ===----------------------------------------------------------------------=== #
 """How Mixtral differs, and the checkpoints that show it."""
 
-from types import MethodType
-from typing import Any
-
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import swapped_gate_up
+from common.testing.witnesses import alike, among_all, rolled_rows, swapped_gate_up
 
-
-def _rolled(tensor: Any) -> Any:
-    return tensor.roll(1, 0)
-
-
-def _unweighted(module: Any) -> None:
-    """Makes a router weigh the experts that it chooses alike."""
-    forward = module.forward
-
-    def alike(self: Any, x: Any) -> Any:
-        logits, weights, experts = forward(x)
-        return logits, weights.mean(-1, keepdim=True).expand_as(weights), experts
-
-    module.forward = MethodType(alike, module)
-
-
-def _unnormalized(module: Any) -> None:
-    """Makes a router leave the weights what they are among all experts."""
-    forward = module.forward
-
-    def among_all(self: Any, x: Any) -> Any:
-        logits, _, experts = forward(x)
-        return logits, logits.float().softmax(-1).gather(-1, experts), experts
-
-    module.forward = MethodType(among_all, module)
-
+ROUTER = "MixtralTopKRouter"
 
 PORT = Port(
     model_type="mixtral",
     class_name="MixtralForCausalLM",
-    router="MixtralTopKRouter",
+    router=ROUTER,
     fixtures=(
         Fixture(
             "top_2_of_8",
@@ -53,7 +25,6 @@ PORT = Port(
                 "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
             },
             {"head_dim": None},
-            seed=7,
         ),
         Fixture(
             "tied_top_3_of_5_sliding",
@@ -73,18 +44,10 @@ PORT = Port(
         Delta(
             "a router's rows number the experts",
             "modeling_mixtral.py:111",
-            WithWeights(("mlp.gate.weight",), _rolled),
+            WithWeights(("mlp.gate.weight",), rolled_rows),
         ),
-        Delta(
-            "experts weigh by their probability",
-            "modeling_mixtral.py:112",
-            WithModules("MixtralTopKRouter", _unweighted),
-        ),
-        Delta(
-            "weights of the chosen add up to 1",
-            "modeling_mixtral.py:114",
-            WithModules("MixtralTopKRouter", _unnormalized),
-        ),
+        Delta("weighed by probability", "modeling_mixtral.py:112", WithModules(ROUTER, alike)),
+        Delta("weights add up to 1", "modeling_mixtral.py:114", WithModules(ROUTER, among_all)),
         Delta(
             "w1 gates w3",
             "modeling_mixtral.py:92",

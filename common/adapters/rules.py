@@ -189,7 +189,10 @@ class Split(Matching):
 
 @dataclass(frozen=True)
 class SplitGateUp(Split):
-    """Splits ``gate | up`` in halves."""
+    """Splits ``gate | up`` in halves; by default, the fused projection of an MLP."""
+
+    pattern: str = r"(layers\.\d+\.mlp)\.gate_up_proj\.(.*)"
+    to: str = r"\1.{}_proj.\2"
 
     def parts(self, rows: int) -> dict[str, Rows]:
         return {"gate": slice(0, rows // 2), "up": slice(rows // 2, rows // 2 * 2)}

@@ -138,7 +138,6 @@ class Fixture:
         class_name: Which of the port's classes, if not the first.
         stored: Makes the tensors of released files, torch's by name, from those that
             save_pretrained writes, where the two differ.
-        seed: Of the random weights.
     """
 
     name: str
@@ -146,7 +145,6 @@ class Fixture:
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
     stored: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True)

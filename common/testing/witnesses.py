@@ -40,6 +40,11 @@ def swapped_gate_up(tensor: Any) -> Any:
     return tensor.roll(tensor.shape[-2] // 2, -2)
 
 
+def rolled_rows(tensor: Any) -> Any:
+    """Returns a matrix whose rows belong to one another's neighbours."""
+    return tensor.roll(1, 0)
+
+
 def concatenated_qkv(tensor: Any) -> Any:
     """Returns a head-interleaved fused projection as if its rows had been ``q | k | v``."""
     return tensor.unflatten(0, (3, HEADS, HEAD_DIM)).transpose(0, 1).flatten(0, 2)
@@ -83,3 +88,25 @@ def sequential(layer: Any) -> None:
         return h + self.mlp(self.input_layernorm(h))
 
     layer.forward = MethodType(forward, layer)
+
+
+def alike(router: Any) -> None:
+    """Makes a router weigh the experts that it chooses alike."""
+    forward = router.forward
+
+    def mean(self: Any, x: Any) -> Any:
+        logits, weights, experts = forward(x)
+        return logits, weights.mean(-1, keepdim=True).expand_as(weights), experts
+
+    router.forward = MethodType(mean, router)
+
+
+def among_all(router: Any) -> None:
+    """Makes a router weigh the experts that it chooses by their probability among all."""
+    forward = router.forward
+
+    def probabilities(self: Any, x: Any) -> Any:
+        logits, _, experts = forward(x)
+        return logits, logits.float().softmax(-1).gather(-1, experts), experts
+
+    router.forward = MethodType(probabilities, router)

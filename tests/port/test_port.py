@@ -66,8 +66,7 @@ def test_every_config_key_is_accounted_for_in_both_spellings(
 
 @FIXTURES
 def test_oracle_is_sound(fixture: Fixture, directories: dict[str, Path]) -> None:
-    directory = directories[fixture.name]
-    assert list(verify.check_oracle(PORT, fixture, directory, TARGET.encoding)) == []
+    assert list(verify.check_oracle(PORT, fixture, directories[fixture.name])) == []
 
 
 @pytest.mark.parametrize("delta", PORT.deltas, ids=lambda d: d.name)
