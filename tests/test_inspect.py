@@ -297,7 +297,6 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> str:
 RUN = """
 import re, sys
 from tools.__main__ import main
-from unported import no_starcoder2
 try:
     main(sys.argv[1:])
 finally:

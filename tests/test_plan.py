@@ -205,8 +205,7 @@ def test_it_imports_neither_max_nor_torch(tmp_path: Path) -> None:
 import sys
 from tools.plan import planned, port_log
 from tools.source import open_source
-from unported import no_starcoder2, without
 port_log(planned(open_source({str(model(tmp_path / "model"))!r})))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """
-    subprocess.run(without("starcoder2", code), check=True, env=dict(os.environ))
+    subprocess.run(without("starcoder2", then=code), check=True, env=dict(os.environ))

@@ -299,8 +299,7 @@ import sys
 from tools.deltas_of import donor_of
 from tools.scaffold import blueprint, files
 from tools.source import open_source
-from unported import no_starcoder2, without
 files(blueprint(open_source({str(model)!r}), donor_of("gpt_neox"), None))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """
-    subprocess.run(without("starcoder2", code), check=True, env=dict(os.environ))
+    subprocess.run(without("starcoder2", then=code), check=True, env=dict(os.environ))

@@ -17,20 +17,20 @@ from tools import installed
 _WITHOUT = """
 import sys
 from tools import installed
-known, hidden = installed.port_names(), sys.argv[1]
-installed.port_names = lambda: {name: slug for name, slug in known.items() if slug != hidden}
+known, hidden = installed.port_names(), sys.argv[1].split(",")
+installed.port_names = lambda: {name: slug for name, slug in known.items() if slug not in hidden}
 """
 _MAIN = "from tools import __main__; __main__.main(sys.argv[2:])"
 
 
-def without(slug: str, then: str = _MAIN) -> list[str]:
-    """Returns a command that runs as if a port had not landed.
+def without(*slugs: str, then: str = _MAIN) -> list[str]:
+    """Returns a command that runs as if some ports had not landed.
 
     Args:
-        slug: The port.
+        slugs: The ports.
         then: What to run; by default the command line, on what is appended to the command.
     """
-    return [sys.executable, "-P", "-c", _WITHOUT + then, slug]
+    return [sys.executable, "-P", "-c", _WITHOUT + then, ",".join(slugs)]
 
 
 def hide(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
