@@ -55,6 +55,7 @@ class Module:
     Attributes:
         name: Its dotted name.
         source: Its text.
+        file: Where it lies; for a text at hand, nowhere.
         is_package: Whether it is a package's ``__init__``.
         tree: Its syntax tree.
         definitions: What it defines at its top, by name.
@@ -64,6 +65,7 @@ class Module:
 
     name: str
     source: str
+    file: Path
     is_package: bool
     tree: ast.Module
     definitions: dict[str, ast.stmt]
@@ -86,22 +88,24 @@ def module_named(name: str) -> Module:
     if spec is None or spec.origin is None:
         raise PortError(f"there is no module {name}")
     file = Path(spec.origin)
-    return parsed(name, file.read_text(), is_package=file.stem == "__init__")
+    return parsed(name, file.read_text(), file)
 
 
-def parsed(name: str, source: str, *, is_package: bool = False) -> Module:
+def parsed(name: str, source: str, file: Path = Path()) -> Module:
     """Returns what a source text holds."""
+    is_package = file.stem == "__init__"
     tree = ast.parse(source)
     package = name if is_package else name.rpartition(".")[0]
     definitions = {key: node for node in tree.body for key in _defined(node)}
-    return Module(name, source, is_package, tree, definitions, dict(_imported(tree, package)))
+    return Module(name, source, file, is_package, tree, definitions, dict(_imported(tree, package)))
 
 
 def _defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Assign):
-        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+        names = [name for target in node.targets for name in ast.walk(target)]
+        return [name.id for name in names if isinstance(name, ast.Name)]
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
         return [node.target.id]
     return []

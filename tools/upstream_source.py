@@ -134,8 +134,9 @@ class Rewriter:
         return Part(self.module.name, name) in self.closure.parts
 
     def _prune(self) -> None:
+        held = {id(n) for name, n in self.module.definitions.items() if self._held(name)}
         for name, node in self.module.definitions.items():
-            if not self._held(name):
+            if id(node) not in held:
                 self.edits.remove(node)
             elif f"{self.module.name}.{name}" in VALUES:
                 self._write_out(name, node)
