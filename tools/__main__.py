@@ -27,6 +27,7 @@ from .inspecting import inspect
 from .keys import list_keys
 from .list import list_ports
 from .serve import serve
+from .upstream import upstream
 from .verify import verify
 from .walls import check_walls
 from .weights import weights
@@ -46,6 +47,7 @@ app.command("list-archs")(list_archs)
 app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)
 app.command("compile")(compile_graphs)
+app.command("upstream")(upstream)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 
 

@@ -74,6 +74,9 @@ class Export:
     Attributes:
         slug: The port.
         title: What people call the model.
+        about: What its decoder is, in a few sentences.
+        prompts: Lengths of the prompts that it is tested with, in tokens.
+        new_tokens: How many tokens follow.
         files: Texts by their paths in upstream's repository.
         entries: Its lines of the registry.
         labels: What its package depends on, as Bazel names it.
@@ -81,6 +84,9 @@ class Export:
 
     slug: str
     title: str
+    about: str
+    prompts: tuple[int, ...]
+    new_tokens: int
     files: Mapping[str, str]
     entries: tuple[Entry, ...]
     labels: tuple[str, ...]
@@ -92,6 +98,8 @@ def export(slug: str) -> Export:
     Raises:
         PortError: If there is no such port, or its code cannot be moved.
     """
+    from common.testing.verify import NEW_TOKENS, PROMPTS
+
     port = load_port(slug)
     symbols = {name: _symbol(slug, port, name) for name in port.classes}
     test = parsed("common.testing.exported", _test_source(slug, port))
@@ -100,19 +108,27 @@ def export(slug: str) -> Export:
     mentioned = {node.attr for node in ast.walk(test.tree) if isinstance(node, ast.Attribute)}
     package = _package(Closure(modules, mentioned), slug)
     package["__init__.py"] = _finished(
-        _render("init.py.j2", **_names(slug, port), symbols=[*symbols.values()])
+        render("init.py.j2", **_names(slug, port), symbols=[*symbols.values()])
     )
     build = _dependencies(package.values(), slug)
-    package["BUILD.bazel"] = _render("BUILD.bazel.j2", slug=slug, **build)
+    package["BUILD.bazel"] = render("BUILD.bazel.j2", slug=slug, **build)
     tests = _tests(test, slug)
     # A test depends on the package itself as well.
-    tests["BUILD.bazel"] = _render(
+    tests["BUILD.bazel"] = render(
         "test.BUILD.bazel.j2", shards=len(port.fixtures), **_dependencies(tests.values(), "")
     )
     files = {f"{ARCHITECTURES / slug}/{name}": text for name, text in package.items()}
     files |= {f"{TESTS / slug}/{name}": text for name, text in tests.items()}
-    entries = tuple(Entry(name, slug, symbol) for name, symbol in symbols.items())
-    return Export(slug, _title(slug), dict(sorted(files.items())), entries, tuple(build["labels"]))
+    return Export(
+        slug,
+        _title(slug),
+        _about(slug),
+        PROMPTS,
+        NEW_TOKENS,
+        dict(sorted(files.items())),
+        tuple(Entry(name, slug, symbol) for name, symbol in symbols.items()),
+        tuple(build["labels"]),
+    )
 
 
 def _symbol(slug: str, port: Port, name: str) -> str:
@@ -182,7 +198,7 @@ def _test_source(slug: str, port: Port) -> str:
         for encoding, limits in LIMITS.items()
     }
     names = _names(slug, port)
-    return _render(
+    return render(
         "test.py.j2",
         slug=slug,
         title=names["title"],
@@ -227,6 +243,12 @@ def _title(slug: str) -> str:
     said = ast.get_docstring(module_named(f"architectures.{slug}.arch").tree) or ""
     match = re.match(r"Registers ([\w.-]*\w)", said)
     return match[1] if match else slug
+
+
+def _about(slug: str) -> str:
+    """What the module of a port's decoder says of it, without its first line."""
+    said = ast.get_docstring(module_named(f"architectures.{slug}.{slug}").tree) or ""
+    return said.partition("\n\n")[2] or said
 
 
 def _dependencies(texts: Iterable[str], slug: str) -> dict[str, list[str]]:
@@ -295,13 +317,17 @@ def _ruff(*arguments: str, source: str) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,
     )
+    # A cell of a table in Markdown.
+    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
+    return environment
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Returns what a template says with these values."""
     return _environment().get_template(template).render(**values)

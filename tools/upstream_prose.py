@@ -61,6 +61,9 @@ def _docstrings(tree: ast.Module) -> Iterator[ast.stmt]:
 _ENTRY = re.compile(r"\s*(?:[-*] |\*{0,2}\w[\w, ]*(?: \([^)]*\))?: )")
 
 
+_SECTION = re.compile(r"\s*\w+:")
+
+
 def wrapped(source: str, width: int) -> str:
     """Returns a source whose docstrings and comments keep to a width; formatters leave them."""
     lines = source.splitlines()
@@ -83,7 +86,9 @@ def _filled(lines: list[str], width: int) -> list[str]:
         rest = _indent(paragraph[1]) if len(paragraph) > 1 else first + entry
         text = " ".join(line.strip() for line in paragraph)
         closed = text.endswith('"""')
-        filled += _fill(text.removesuffix('"""') if closed else text, width, first, rest)
+        # A formatter puts the quotes behind a text of one line.
+        alone = 3 * (len(lines) == 1)
+        filled += _fill(text.removesuffix('"""'), width - alone, first, rest)
         filled += [_indent(lines[0]) + '"""'] * closed
     return filled
 
@@ -106,7 +111,8 @@ def _indent(line: str) -> str:
 def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
     paragraph: list[str] = []
     for line in lines:
-        alone = not line.strip() or line.strip() == '"""' or _ENTRY.match(line)
+        headed = bool(paragraph) and _SECTION.fullmatch(paragraph[-1])
+        alone = headed or line.strip() in ("", '"""') or _ENTRY.match(line)
         hanging = len(paragraph) == 1 and len(_indent(line)) >= len(_indent(paragraph[0]))
         same = len(paragraph) > 1 and _indent(line) == _indent(paragraph[1])
         if paragraph and (alone or not paragraph[0].strip() or not (hanging or same)):
