@@ -62,7 +62,9 @@ def upstream(
     declared = load_port(port)
     if not force:
         check_new(declared, against)
-    with progress_line(Console(stderr=True)) as progress, whole(out) as unfinished:
+    if out.exists():
+        raise PortError(f"{out} exists; give --out a new folder")
+    with progress_line(Console(stderr=True)) as progress:
         progress("looking for what upstream would miss")
         missing = list(lacking(port, declared))
         if missing and not draft:
@@ -71,6 +73,8 @@ def upstream(
         progress("moving the code")
         made = export(port)
         files = {**made.files, **documents(made, declared, missing)}
+    # All of it is at hand, so that writing takes milliseconds.
+    with whole(out) as unfinished:
         write(files.items(), unfinished)
         changed = apply(made, against) if against else []
     if as_json:

@@ -126,7 +126,10 @@ def _check(export: Export, checkout: Path) -> None:
 def _git(checkout: Path, *arguments: str) -> str:
     try:
         ran = subprocess.run(
-            ["git", "-C", str(checkout), *arguments], capture_output=True, text=True
+            # It would refresh the checkout's index on the side.
+            ["git", "--no-optional-locks", "-C", str(checkout), *arguments],
+            capture_output=True,
+            text=True,
         )
     except OSError:
         raise PortError("git is missing; it is needed to apply an export") from None

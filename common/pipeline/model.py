@@ -46,7 +46,7 @@ class DecoderModel(RecordedGraphs):
         return {
             GraphRole.DECODER: GraphSpec(
                 decoder,
-                self.huggingface_config.model_type,
+                getattr(self.huggingface_config, "model_type", "decoder"),
                 self._bind_graph_inputs(decoder.input_tree(self.kv_params)),
                 weights=decoder.state_dict(),
             )
