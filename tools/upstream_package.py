@@ -107,8 +107,12 @@ def export(slug: str) -> Export:
     # The tests call it too.
     mentioned = {node.attr for node in ast.walk(test.tree) if isinstance(node, ast.Attribute)}
     package = _package(Closure(modules, mentioned), slug)
+    classes = {
+        module: sorted(set(_classes(port, kind).values()))
+        for module, kind in (("model", "pipeline_model"), ("model_config", "config"))
+    }
     package["__init__.py"] = _finished(
-        render("init.py.j2", **_names(slug, port), symbols=[*symbols.values()])
+        render("init.py.j2", title=_title(slug), classes=classes, symbols=[*symbols.values()])
     )
     build = _dependencies(package.values(), slug)
     package["BUILD.bazel"] = render("BUILD.bazel.j2", slug=slug, **build)
@@ -134,8 +138,9 @@ def export(slug: str) -> Export:
 def _symbol(slug: str, port: Port, name: str) -> str:
     if name == port.class_name:
         return f"{slug}_arch"
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.sub(r"ForCausalLM$", "", name))
-    return f"{words.lower()}_arch"
+    # Before a capital that ends a word in lower case, or that begins one behind capitals.
+    edges = r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
+    return f"{re.sub(edges, '_', name.removesuffix('ForCausalLM')).lower()}_arch"
 
 
 def _modules(slug: str, port: Port, symbols: Mapping[str, str]) -> list[Module]:
@@ -197,12 +202,11 @@ def _test_source(slug: str, port: Port) -> str:
         encoding: {name: _number(value) for name, value in vars(limits).items()}
         for encoding, limits in LIMITS.items()
     }
-    names = _names(slug, port)
     return render(
         "test.py.j2",
         slug=slug,
-        title=names["title"],
-        configs=[names["config"]],
+        title=_title(slug),
+        configs=_classes(port, "config"),
         limits=repr(limits).replace("'inf'", 'float("inf")'),
         max_length=MAX_LENGTH,
         new_tokens=NEW_TOKENS,
@@ -229,13 +233,9 @@ def _checkpoint(port: Port, fixture: Any) -> tuple[str, dict[str, Any], int]:
     return name, config, getattr(fixture, "seed", 0)
 
 
-def _names(slug: str, port: Port) -> dict[str, str]:
-    architecture = port.architecture()
-    return {
-        "title": _title(slug),
-        "model": architecture.pipeline_model.__name__,
-        "config": architecture.config.__name__,
-    }
+def _classes(port: Port, kind: str) -> dict[str, str]:
+    """The name of each class of a port, and of its ``pipeline_model`` or its ``config``."""
+    return {name: getattr(port.architecture(name), kind).__name__ for name in port.classes}
 
 
 def _title(slug: str) -> str:
