@@ -493,7 +493,8 @@ def test_the_command_prints_the_diffstat(
 
 
 def refusal(checkout: Path) -> str:
-    before = {file: file.read_bytes() for file in files(checkout)}  # .git too
+    # Git's own files are among them.
+    before = {file: file.read_bytes() for file in files(checkout)}
     with pytest.raises(PortError) as refused:
         apply(exported("smollm3"), checkout)
     assert {file: file.read_bytes() for file in files(checkout)} == before
@@ -612,6 +613,12 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def over(site: Path | None) -> dict[str, str]:
+    """The environment of a process that finds ``site`` before everything else."""
+    path = [str(site)] * bool(site) + [p for p in [os.environ.get("PYTHONPATH")] if p]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+
+
 def link(real: Path, to: Path, wanted: Any) -> None:
     to.mkdir(parents=True, exist_ok=True)
     for path in real.iterdir():
@@ -695,13 +702,13 @@ print(json.dumps({
 def traced(custom: list[str], checkpoints: dict[str, Path], site: Path | None) -> dict[str, Any]:
     paths = {name: str(path) for name, path in checkpoints.items()}
     classes = [name for slug in slugs() for name in load_port(slug).classes]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "MAX_SERVE_DISABLE_TELEMETRY": "1"}
+    offline = {"HF_HUB_OFFLINE": "1", "MAX_SERVE_DISABLE_TELEMETRY": "1"}
     ran = subprocess.run(
         [sys.executable, "-c", TRACE, *map(json.dumps, (custom, paths, classes))],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        env=environment | ({"PYTHONPATH": str(site)} if site else {}),
+        env=over(site) | offline,
     )
     return json.loads(ran.stdout.splitlines()[-1])
 
@@ -747,7 +754,7 @@ for name in names:
             check=True,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **({"PYTHONPATH": str(site)} if site else {})},
+            env=over(site),
         ).stdout
 
     here = said(f"architectures.{slug}", ours, None)
@@ -791,7 +798,7 @@ def test_the_exported_tests_make_the_same_checkpoints(
         ],
         check=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(overlay / "site"), "HF_HUB_OFFLINE": "1"},
+        env=over(overlay / "site") | {"HF_HUB_OFFLINE": "1"},
     )
     for name, path in checkpoints.items():
         of, _, fixture = name.partition("/")
@@ -808,7 +815,7 @@ def test_max_serve_serves_it_without_custom_architectures(
     arguments = command(directory, port=tcp_port, max_length=512, extra=SERVED)
     place = arguments.index("--custom-architectures")
     del arguments[place : place + 2]
-    monkeypatch.setenv("PYTHONPATH", str(overlay / "site"))
+    monkeypatch.setenv("PYTHONPATH", over(overlay / "site")["PYTHONPATH"])
     server = Server(arguments, tcp_port)
     try:
         server.wait(lambda stage: None)
