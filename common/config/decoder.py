@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, TypedDict, TypeVar
 
 from max.dtype import DType
 from max.graph import DeviceRef
@@ -35,6 +35,9 @@ from common.errors import PortError
 
 from .keys import ConfigKeys
 from .rope import RopeParameters
+
+# MAX still runs on Python 3.10, which has no Self.
+ConfigT = TypeVar("ConfigT", bound="DecoderConfig")
 
 
 class Heads(TypedDict):
@@ -136,7 +139,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         return {name for name, key in flags.items() if not isinstance(key, str)}
 
     @classmethod
-    def from_huggingface(cls, huggingface_config: Any) -> Self:
+    def from_huggingface(cls: type[ConfigT], huggingface_config: Any) -> ConfigT:
         """Builds the config from a transformers config object, deployment left at defaults."""
         quantization = getattr(huggingface_config, "quantization_config", None)
         if quantization:
@@ -158,12 +161,12 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
 
     @classmethod
     def initialize(
-        cls,
+        cls: type[ConfigT],
         pipeline_config: PipelineConfig,
         model_config: MAXModelConfig | None = None,
         *,
         max_seq_len: int,
-    ) -> Self:
+    ) -> ConfigT:
         """Builds the config for serving; see MAX's ``ArchConfig.initialize``."""
         model_config = model_config or pipeline_config.model
         encoding = _select_quantization_encoding(model_config, cls.DEFAULT_ENCODING)

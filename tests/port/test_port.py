@@ -76,7 +76,9 @@ def test_delta_has_a_witness(delta: Delta, directories: dict[str, Path]) -> None
 
 @FIXTURES
 def test_parity(fixture: Fixture, directories: dict[str, Path], models: dict[str, Any]) -> None:
-    report = verify.compare(models[fixture.name], directories[fixture.name], fixture.name)
+    report = verify.compare(
+        models[fixture.name], directories[fixture.name], fixture.name, TARGET.encoding
+    )
     assert report.prompts == list(verify.PROMPTS)
     assert all(found.positions >= 24 for found in report.decode)
     assert list(verify.disagreements(report, TARGET.encoding)) == []
