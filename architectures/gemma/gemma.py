@@ -6,10 +6,10 @@
 # ===----------------------------------------------------------------------=== #
 """Gemma's decoder.
 
-It is a pre-norm decoder with a gated MLP, as in Llama, with a GELU for a gate, heads of a size of
+It derives from Llama's pre-norm decoder and gated MLP, with a GELU for a gate, heads of a size of
 their own, one key-value head in the smaller model, and a tied head. It differs in that the norms'
-weights are stored as their distance from one. The embedding is multiplied by the root of the
-hidden size.
+weights are stored as their distance from one, and in that the embedding is multiplied by the root
+of the hidden size.
 """
 
 import math
