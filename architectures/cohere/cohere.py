@@ -11,35 +11,21 @@ makes split-half, and a tied head. It differs in LayerNorms without biases and i
 logits. Where a checkpoint asks for it, q and k are normalised, with a weight for each head.
 """
 
-from typing import Any
-
 from max.nn.norm import LayerNorm
 
-from common import layers
-from common.layers import Decoder, HeadLayerNorm, ParallelBlock, ScaledHead
+from common.layers import HeadLayerNorm, ParallelBlock, QKNormDecoder, ScaledHead
 
 from .model_config import CohereConfig
 
 
-class Cohere(Decoder[CohereConfig]):
+class Cohere(QKNormDecoder[CohereConfig]):
     """Cohere as parts."""
 
-    def block(self, i: int) -> ParallelBlock:
-        return ParallelBlock(
-            input_layernorm=self.norm_layer(), attention=self.attention(i), mlp=self.mlp(i)
-        )
+    def wiring(self) -> type[ParallelBlock]:
+        return ParallelBlock
 
-    def attention(self, i: int, **kwargs: Any) -> layers.Attention:
-        if not self.config.use_qk_norm:
-            return super().attention(i, **kwargs)
-        return layers.QKNormAttention(
-            self.config,
-            i,
-            position=self.rope,
-            mask=layers.Causal(),
-            q_norm=HeadLayerNorm(self.config, self.config.num_attention_heads),
-            k_norm=HeadLayerNorm(self.config, self.config.num_key_value_heads),
-        )
+    def head_norm(self, heads: int) -> HeadLayerNorm | None:
+        return HeadLayerNorm(self.config, heads) if self.config.use_qk_norm else None
 
     def norm_layer(self) -> LayerNorm:
         return self.layer_norm(bias=False)

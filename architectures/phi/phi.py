@@ -14,12 +14,12 @@ every head of k.
 
 from max.nn.norm import LayerNorm
 
-from common.layers import Decoder, Head, ParallelBlock, PlainMLP
+from common.layers import Head, ParallelBlock, PlainMLP, QKNormDecoder
 
 from .model_config import PhiConfig
 
 
-class Phi(Decoder[PhiConfig]):
+class Phi(QKNormDecoder[PhiConfig]):
     """Phi as parts."""
 
     def wiring(self) -> type[ParallelBlock]:

@@ -14,12 +14,12 @@ norm, and for norms of q and k with a weight for each head.
 
 from max.nn.norm import LayerNorm
 
-from common.layers import Decoder, HeadLayerNorm, ParallelBlock, PreNormBlock
+from common.layers import HeadLayerNorm, ParallelBlock, PreNormBlock, QKNormDecoder
 
 from .model_config import StableLmConfig
 
 
-class StableLm(Decoder[StableLmConfig]):
+class StableLm(QKNormDecoder[StableLmConfig]):
     """StableLM as parts."""
 
     def wiring(self) -> type[PreNormBlock] | type[ParallelBlock]:

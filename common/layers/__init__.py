@@ -15,6 +15,7 @@ from .mlp import GatedMLP, PlainMLP
 from .moe import Experts, MixtureOfExperts, RenormalizedRouter, Router, SoftmaxRouter
 from .norms import HeadLayerNorm
 from .positions import LearnedPositions, NoPosition, Position, Rope
+from .qk_norm import QKNormDecoder
 from .step import Step
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Position",
     "PreNormBlock",
     "QKNormAttention",
+    "QKNormDecoder",
     "RenormalizedRouter",
     "Rope",
     "Router",

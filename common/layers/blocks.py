@@ -20,10 +20,16 @@ from .attention import Attention
 from .step import Step
 
 
-class PreNormBlock(Module):
-    """``h = x + attention(norm1(x))``, then ``h + mlp(norm2(h))``."""
+class Block(Module):
+    """A layer, from its norms, an ``attention`` and an ``mlp``, all given by keyword."""
 
     #: The norms it takes, by name.
+    NORMS: ClassVar[tuple[str, ...]]
+
+
+class PreNormBlock(Block):
+    """``h = x + attention(norm1(x))``, then ``h + mlp(norm2(h))``."""
+
     NORMS: ClassVar[tuple[str, ...]] = ("input_layernorm", "post_attention_layernorm")
 
     def __init__(
@@ -74,7 +80,7 @@ class ParallelTwoNormBlock(PreNormBlock):
         return self.mlp(self.post_attention_layernorm(x)) + attended + x
 
 
-class ParallelBlock(Module):
+class ParallelBlock(Block):
     """``x + attention(norm(x)) + mlp(norm(x))``: one norm feeds both, as in GPT-J and Cohere."""
 
     NORMS: ClassVar[tuple[str, ...]] = ("input_layernorm",)

@@ -29,8 +29,8 @@ from max.pipelines.lib.interfaces.batch_processor import ragged_kv_symbolic_inpu
 
 from common.config import DecoderConfig
 
-from .attention import Attention, QKNormAttention
-from .blocks import ParallelBlock, PreNormBlock
+from .attention import Attention
+from .blocks import Block, PreNormBlock
 from .head import Head
 from .masks import Causal, SlidingWindow
 from .mlp import GatedMLP
@@ -69,7 +69,7 @@ class Decoder(Module, Generic[ConfigT]):
         norms = {name: self.norm_layer() for name in wiring.NORMS}
         return wiring(attention=self.attention(i), mlp=self.mlp(i), **norms)
 
-    def wiring(self) -> type[PreNormBlock] | type[ParallelBlock]:
+    def wiring(self) -> type[Block]:
         """Returns how a block joins its parts."""
         return PreNormBlock
 
@@ -82,25 +82,12 @@ class Decoder(Module, Generic[ConfigT]):
         scale: float | None = None,
     ) -> Attention:
         """Returns the attention of layer ``i``: rotary and causal, unless it says otherwise."""
-        position = position or self.rope
         mask = SlidingWindow(window) if window else Causal()
-        q_norm = self.head_norm(self.config.num_attention_heads)
-        k_norm = self.head_norm(self.config.num_key_value_heads)
-        if q_norm is None or k_norm is None:
-            return Attention(self.config, i, position=position, mask=mask, scale=scale)
-        return QKNormAttention(
-            self.config,
-            i,
-            position=position,
-            mask=mask,
-            scale=scale,
-            q_norm=q_norm,
-            k_norm=k_norm,
-        )
+        return self.attention_of(i, position=position or self.rope, mask=mask, scale=scale)
 
-    def head_norm(self, heads: int) -> Layer | None:
-        """Returns the norm of q's or k's ``heads`` heads, or None where they have none."""
-        return None
+    def attention_of(self, i: int, **parts: Any) -> Attention:
+        """Returns the attention of layer ``i`` from its parts."""
+        return Attention(self.config, i, **parts)
 
     def mlp(self, i: int) -> Layer:
         """Returns the feed-forward part of layer ``i``."""

@@ -47,7 +47,7 @@ def agreement(port: Array, oracle: Array, *, tie: float = 0.0) -> Agreement:
     Args:
         port: The port's.
         oracle: The reference's.
-        tie: A lead of the oracle's choice, in σ of its logits, that counts as none.
+        tie: A lead of the oracle's choice, in deviations of its logits, that counts as none.
     """
     a, b = port.astype(np.float64), oracle.astype(np.float64)
     p, q = log_softmax(b), log_softmax(a)
