@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib
 import json
@@ -470,9 +471,8 @@ def test_a_port_applies_onto_a_checkout(slug: str, checkout: Path) -> None:
     assert set(load_port(slug).classes) <= registered(checkout)
     status = git(checkout, "status", "--porcelain", "-uall").splitlines()
     assert sorted(line[3:] for line in status) == [path for path, _ in changed]
-    lines = (checkout / REGISTRY).read_text().splitlines()
-    new = [line for line in lines if line not in before.splitlines()]
-    assert [line for line in lines if line not in new] == before.splitlines()
+    lines = difflib.ndiff(before.splitlines(), (checkout / REGISTRY).read_text().splitlines())
+    assert [line for line in lines if line.startswith("- ")] == []
     git(checkout, "add", "-A")
     stat = git(checkout, "diff", "--cached", "--numstat").splitlines()
     assert sorted((f, int(n)) for n, _, f in (line.split("\t") for line in stat)) == changed
@@ -803,11 +803,15 @@ def test_the_exported_tests_make_the_same_checkpoints(
         cwd=tmp_path,
         env=over(overlay / "site") | {"HF_HUB_OFFLINE": "1"},
     )
+    # Tensors that are kept as released files keep them are not upstream's to test.
+    stored = {f"{slug}/{f.name}" for f in load_port(slug).fixtures if f.stored}
     for name, path in checkpoints.items():
         of, _, fixture = name.partition("/")
         if of == slug:
             made = tmp_path / "base" / f"{fixture}0"
             for file in path.iterdir():
+                if name in stored and file.suffix == ".safetensors":
+                    continue
                 assert (made / file.name).read_bytes() == file.read_bytes(), file.name
 
 

@@ -212,6 +212,7 @@ def _test_source(slug: str, port: Port) -> str:
         new_tokens=NEW_TOKENS,
         prompts=PROMPTS,
         checkpoints={f.name: _checkpoint(port, f) for f in port.fixtures},
+        router=port.router,
     )
 
 
@@ -230,7 +231,7 @@ def _checkpoint(port: Port, fixture: Any) -> tuple[str, dict[str, Any], int]:
     default = AutoConfig.for_model(model_type)
     known = {key: value for key, value in TINY.items() if hasattr(default, key)}
     config = {"model_type": model_type, **known, **fixture.config}
-    return name, config, getattr(fixture, "seed", 0)
+    return name, config, 0
 
 
 def _classes(port: Port, kind: str) -> dict[str, str]:
