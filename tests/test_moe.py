@@ -20,7 +20,7 @@ from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
 from transformers import AutoConfig
 
 from architectures.mixtral.model_config import MixtralConfig
-from common.layers import Experts, GatedMLP, MixtureOfExperts, RenormalizedRouter, Router
+from common.layers import Experts, GatedMLP, MixtureOfExperts, RenormalizedRouter, Router, moe
 from common.testing import verify
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port
@@ -35,7 +35,6 @@ CONFIG = MixtralConfig.from_huggingface(
         num_experts_per_tok=2,
     )
 )
-DEVICES = pytest.mark.parametrize("device", [DeviceRef.CPU(), DeviceRef.GPU()], ids=["cpu", "gpu"])
 
 
 class BiasedSigmoidRouter(Router):
@@ -87,21 +86,35 @@ def experts(config: MixtralConfig) -> Experts:
     return Experts(config, experts=config.experts, width=config.intermediate_size)
 
 
-@DEVICES
-def test_each_device_has_its_path(device: DeviceRef) -> None:
+@pytest.mark.parametrize(
+    ("device", "architecture", "uses_kernels"),
+    [
+        (DeviceRef.CPU(), "", False),
+        (DeviceRef.GPU(), "sm_80", True),
+        (DeviceRef.GPU(), "sm_90a", False),
+        (DeviceRef.GPU(), "gfx942", True),
+    ],
+)
+def test_each_device_has_its_path(
+    device: DeviceRef, architecture: str, uses_kernels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moe, "accelerator_architecture_name", lambda: architecture)
     config = replace(CONFIG, dtype=DType.bfloat16, devices=[device])
     router = RenormalizedRouter(config, experts=config.experts, top_k=config.top_k)
     graph, shape = traced(MixtureOfExperts(router=router, experts=experts(config)), config)
     assert [str(dim) for dim in shape] == ["tokens", "64"]
     grouped = ("mo.moe.create.indices", "mo.grouped.matmul.ragged", "mo.moe.finalize")
-    assert [name in graph for name in grouped] == [device.is_gpu()] * 3
+    assert [name in graph for name in grouped] == [uses_kernels] * 3
     # Probabilities are float32, whatever is served.
     assert "reduce.softmax" in graph
     assert "6], f32" in next(line for line in graph.splitlines() if "reduce.softmax" in line)
 
 
-@DEVICES
-def test_other_routers_and_shared_experts_are_small_subclasses(device: DeviceRef) -> None:
+@pytest.mark.parametrize("device", [DeviceRef.CPU(), DeviceRef.GPU()], ids=["cpu", "gpu"])
+def test_other_routers_and_shared_experts_are_small_subclasses(
+    device: DeviceRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moe, "accelerator_architecture_name", lambda: "sm_80")
     config = replace(CONFIG, devices=[device])
     layer = SharedExpert(config, BiasedSigmoidRouter(config), experts(config))
     assert {name: [int(dim) for dim in w.shape] for name, w in layer.raw_state_dict().items()} == {

@@ -12,8 +12,9 @@ side knows more of the other. A new kind of router is a subclass of one here.
 
 from __future__ import annotations
 
+from max.driver import accelerator_architecture_name
 from max.dtype import DType
-from max.graph import TensorValue, Weight, ops
+from max.graph import DeviceRef, TensorValue, Weight, ops
 from max.nn.kernels import grouped_matmul_ragged, moe_create_indices, moe_finalize
 from max.nn.layer import Module
 
@@ -76,6 +77,16 @@ class RenormalizedRouter(SoftmaxRouter):
         return chosen / ops.sum(chosen, axis=-1)
 
 
+def grouped_on(device: DeviceRef) -> bool:
+    """Whether MAX's kernels for grouped experts compile for ``device``.
+
+    They have no CPU form. Measured with MAX 26.7.0: for Hopper (sm_90, sm_90a) the grouped matmul
+    of bfloat16 compiles at no size ("Coord is not a value type" in its sm90 kernel); for sm_80,
+    sm_89, sm_100a and gfx942 it does.
+    """
+    return not device.is_cpu() and not accelerator_architecture_name().startswith("sm_90")
+
+
 class Experts(Module):
     """Gated MLPs, of which each token passes through some: ``Σ weight * down(act(gate) * up)``.
 
@@ -100,14 +111,14 @@ class Experts(Module):
 
     def __call__(self, x: TensorValue, experts: TensorValue, weights: TensorValue) -> TensorValue:
         """``[tokens, hidden_size]`` to the same, through the experts that a router chose."""
-        # The grouped kernels of MAX have no CPU form.
-        path = self.dense if x.device.is_cpu() else self.grouped
+        path = self.grouped if grouped_on(x.device) else self.dense
         return path(x, experts, weights)
 
     def dense(self, x: TensorValue, experts: TensorValue, weights: TensorValue) -> TensorValue:
         """All experts as one wide MLP, whose inner columns count as much as their expert does.
 
-        What an expert is not asked is multiplied by 0, so it suits parity on a CPU, not speed.
+        What an expert is not asked is multiplied by 0: right everywhere, and of the order of
+        experts over ``top_k`` times the work.
         Arguments and result are those of a call.
         """
         count, width, hidden = (int(dim) for dim in self.gate_proj.shape)
@@ -126,7 +137,7 @@ class Experts(Module):
         return shared.cast(x.dtype).reshape((-1, count * width)) @ down
 
     def grouped(self, x: TensorValue, experts: TensorValue, weights: TensorValue) -> TensorValue:
-        """Each expert over its own tokens, brought together by MAX's kernels for GPUs.
+        """Each expert over its own tokens, brought together by MAX's kernels.
 
         Arguments and result are those of a call.
         """
