@@ -60,7 +60,6 @@ def test_at_least_two_fixtures_cover_every_flag(directories: dict[str, Path]) ->
 def test_every_config_key_is_accounted_for_in_both_spellings(
     fixture: Fixture, directories: dict[str, Path]
 ) -> None:
-    assert fixture.legacy, "a fixture needs the released spelling of its config"
     assert list(verify.check_config(PORT, fixture, directories[fixture.name])) == []
 
 
