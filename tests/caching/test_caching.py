@@ -6,9 +6,9 @@
 # ===----------------------------------------------------------------------=== #
 """What a change costs and what a cache saves: real Bazel runs, read from its execution log.
 
-Not a Bazel target, as it runs Bazel, and compiles a group: to be run by hand, after a run of the tests
-with ``--config=ci --execution_log_json_file=$EXECUTION_LOG`` has filled the disk cache. A second
-checkout, elsewhere, must find all graphs there.
+Not a Bazel target, as it runs Bazel, and compiles a group: to be run by hand, after a run of the
+tests with ``--config=ci --execution_log_json_file=$EXECUTION_LOG`` has filled the disk cache. A
+second checkout, elsewhere, must find all graphs there.
 """
 
 from __future__ import annotations
