@@ -12,6 +12,9 @@ https://bazel.build/reference/test-encyclopedia
 
 from __future__ import annotations
 
+import fcntl
+import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -40,6 +43,18 @@ class Shard:
         items[:] = kept
 
 
+def build_extensions(home: str) -> None:
+    """Builds MAX's extensions in Mojo, unless the cache in the folder ``home`` has them.
+
+    MAX does so at its import, and tests that start together would read what another still writes.
+    """
+    if importlib.util.find_spec("max") is None:
+        return
+    with open(Path(home, "extensions.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        importlib.import_module("max._kv_cache_ops")
+
+
 def main() -> int:
     """Runs the test files named in the arguments; returns the exit code."""
     env = os.environ
@@ -54,6 +69,8 @@ def main() -> int:
     if env.get("TESTBRIDGE_TEST_RUNNER_FAIL_FAST") == "1":
         args.append("--exitfirst")
 
+    if "MODULAR_HOME" in env:
+        build_extensions(env["MODULAR_HOME"])
     shard = Shard(int(env.get("TEST_SHARD_INDEX") or 0), int(env.get("TEST_TOTAL_SHARDS") or 1))
     if "TEST_SHARD_STATUS_FILE" in env:
         Path(env["TEST_SHARD_STATUS_FILE"]).touch()

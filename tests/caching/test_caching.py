@@ -6,9 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """What a change costs and what a cache saves: real Bazel runs, read from its execution log.
 
-Not a Bazel target, as it runs Bazel, and compiles a group: to be run by hand, after a run of the
-tests with ``--config=ci --execution_log_json_file=$EXECUTION_LOG`` has filled the disk cache. A
-second checkout, elsewhere, must find all graphs there.
+Not a Bazel target, as it runs Bazel: `.ci/run` calls it after the tests of the first checkout have
+filled the disk cache, with their log in EXECUTION_LOG. A second checkout lies elsewhere.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,10 +72,10 @@ class Checkout:
         self.bazel(command, f"--execution_log_json_file={log}", *arguments)
         return spawns(log)
 
-    def groups(self) -> dict[str, list[str]]:
+    def groups(self, where: str = ALL) -> dict[str, list[str]]:
         """Returns the ports that each group compiles."""
         rules = self.bazel(
-            "query", "kind(compiled_graphs, //architectures:all)", "--output=streamed_jsonproto"
+            "query", f"kind(compiled_graphs, {where})", "--output=streamed_jsonproto"
         )
         found = {}
         for line in rules.splitlines():
@@ -88,6 +88,58 @@ class Checkout:
 def compiled(found: list[Spawn]) -> list[Spawn]:
     """Returns the compiles among what was not in the output tree."""
     return [spawn for spawn in found if spawn.mnemonic == "CompileGraphs"]
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Returns an nginx; where there is none, Debian's, unpacked but not installed."""
+    found = shutil.which("nginx", path=os.defpath + ":/usr/sbin")
+    if found:
+        return found
+    folder = tmp_path_factory.mktemp("nginx")
+    if os.geteuid() == 0:
+        subprocess.run(["apt-get", "-qq", "update"], check=True)
+    subprocess.run(["apt-get", "-qq", "download", "nginx"], cwd=folder, check=True)
+    (package,) = folder.glob("*.deb")
+    subprocess.run(["dpkg", "-x", str(package), str(folder)], check=True)
+    return str(folder / "usr" / "sbin" / "nginx")
+
+
+@pytest.fixture
+def remote(nginx: str, tmp_path: Path) -> Iterator[str]:
+    """Yields the option of a remote cache: nginx, as https://bazel.build/remote/caching#nginx."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "blobs").mkdir()
+    scratch = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"""
+        daemon off;
+        pid {tmp_path}/pid;
+        {"user root;" if os.geteuid() == 0 else ""}
+        events {{}}
+        http {{
+            access_log off;
+            {scratch}
+            client_max_body_size 0;
+            server {{
+                listen 127.0.0.1:{port};
+                root {tmp_path}/blobs;
+                location / {{ dav_methods PUT; create_full_put_path on; }}
+            }}
+        }}
+    """)
+    server = subprocess.Popen(
+        [nginx, "-c", str(config), "-p", str(tmp_path), "-e", str(tmp_path / "errors")]
+    )
+    try:
+        yield f"--remote_cache=http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.fixture(scope="module")
@@ -128,20 +180,28 @@ def test_a_port_reaches_its_own_group_only(second: Checkout) -> None:
 def test_each_group_compiles_once_and_then_nothing_runs(tmp_path: Path) -> None:
     first = Checkout(ROOT, tmp_path)
     compiles = compiled(spawns(Path(os.environ["EXECUTION_LOG"])))
-    assert sorted(spawn.label for spawn in compiles) == sorted(first.groups())
+    assert sorted(spawn.label for spawn in compiles) == sorted(first.groups("//..."))
     assert first.run("test", "--config=ci", ALL) == []
 
 
-def test_what_a_change_costs_and_a_cache_saves(second: Checkout) -> None:
-    groups = second.groups()
+def test_another_checkout_takes_all_graphs_from_the_disk_cache(second: Checkout) -> None:
+    groups = second.groups("//...")
+    found = compiled(second.run("build", "--config=ci", *groups))
+    assert sorted(spawn.label for spawn in found) == sorted(groups)
+    assert all(spawn.cached for spawn in found)
 
-    # Another checkout, with nothing but the disk cache.
-    found = second.run("build", "--config=ci", *groups)
-    assert all(spawn.cached for spawn in compiled(found))
 
-    group = min(groups, key=lambda label: len(groups[label]))
-    touched = groups[group][0]
-    with (second.root / "architectures" / touched / f"{touched}.py").open("a") as file:
+def test_a_remote_cache_serves_a_machine_that_has_none(second: Checkout, remote: str) -> None:
+    # A group of one port, which no cache has: the cheapest.
+    for port in (second.root / "architectures").glob("*/deltas.py"):
+        if port.parent.name != "gpt_neox":
+            shutil.rmtree(port.parent)
+    with (second.root / "architectures" / "gpt_neox" / "gpt_neox.py").open("a") as file:
         file.write("# Touched.\n")
-    found = second.run("build", "--config=ci", *groups)
+    (group,) = second.groups()
+
+    found = second.run("build", "--config=remote", remote, group)
     assert compiled(found) == [Spawn("CompileGraphs", group, cached=False)]
+    second.bazel("clean")
+    found = second.run("build", "--config=remote", remote, group)
+    assert compiled(found) == [Spawn("CompileGraphs", group, cached=True)]
