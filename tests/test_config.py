@@ -19,7 +19,7 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from architectures.cohere2.model_config import Cohere2Config
 from architectures.smollm3.model_config import SmolLM3Config
-from common.config import RopeParameters
+from common.config import ConfigKeys, RopeParameters
 from common.errors import PortError
 
 SCALINGS: dict[str, dict[str, Any]] = {
@@ -113,3 +113,14 @@ def test_a_quantised_checkpoint_is_refused() -> None:
     )
     with pytest.raises(PortError, match=r"quantised \(gptq\)"):
         SmolLM3Config.from_huggingface(config)
+
+
+def test_a_key_that_a_config_has_not_may_have_a_fixed_value() -> None:
+    config = AutoConfig.for_model("starcoder2", tie_word_embeddings=True)
+    absent = {"attention_bias": False, "tie_word_embeddings": False}
+    keys = ConfigKeys(config, absent)
+    assert keys["attention_bias"] is keys.get("attention_bias") is False
+    # What the config says goes before.
+    assert keys["tie_word_embeddings"] is keys.get("tie_word_embeddings") is True
+    with pytest.raises(PortError, match="has no 'attention_bias'"):
+        ConfigKeys(config)["attention_bias"]

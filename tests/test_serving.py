@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,15 +23,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from openai import OpenAI
+from safetensors.numpy import load_file, save_file
 
+from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port
 from common.testing.metrics import log_softmax
 from common.testing.oracle import Oracle
+from tools.compare import ALIGNED, DIVERGED, PROBE, compared
 from tools.serving import Server, command, free_port, healthy
-
-#: Those of every server here, so that one compile serves them all.
-EXTRA = ("--max-batch-size", "8")
+from tools.tiers import SMALL as EXTRA  # those of every server, so that one compile serves all
+from tools.tiers import run as run_tier
 
 PROMPT = "The quick brown fox"
 #: Long enough to differ, of different lengths, so that they share no ragged batch shape.
@@ -40,7 +44,7 @@ class Served:
     """A client of one served checkpoint."""
 
     def __init__(self, directory: Path, url: str) -> None:
-        self.directory, self.model = directory, str(directory)
+        self.directory, self.model, self.url = directory, str(directory), url
         self.client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
 
     def complete(self, prompt: str | list[int], tokens: int = 24) -> str:
@@ -128,6 +132,61 @@ def test_concurrent_clients_get_the_answers_they_get_alone(served: Served) -> No
         assert list(pool.map(served.complete, PROMPTS)) == alone
 
 
+def test_compare_finds_the_server_aligned(served: Served) -> None:
+    found = compared(served.directory, served.url, PROMPT)
+    assert found.verdict == ALIGNED
+    assert [probe.tokens for probe in found.probe] == list(PROBE)
+    # Far nearer than the verdict asks.
+    assert max(probe.rel_diff for probe in found.probe) < 1e-3
+    assert found.text.transformers == found.text.max
+    assert found.text.same == found.text.tokens
+
+
+def test_the_tiers_of_a_served_port_hold(served: Served) -> None:
+    # Its compile is in the cache by now.
+    (smoke,) = run_tier(1, [load_port("smollm3")], lambda text: None)
+    assert smoke.holds
+    assert smoke.why == "served, and generated 16 tokens"
+    (probe,) = run_tier(3, [load_port("smollm3")], lambda text: None)
+    assert probe.holds
+    assert probe.why.startswith("6 positions; worst rel_diff ")
+
+
+def test_compare_finds_another_checkpoint_diverged(served: Served, tmp_path: Path) -> None:
+    # As if the server had lost the scale of its last norm: the same name, other weights.
+    other = Path(shutil.copytree(served.directory, tmp_path / "other"))
+    tensors = load_file(other / "model.safetensors")
+    tensors["model.norm.weight"] = tensors["model.norm.weight"][::-1].copy()
+    save_file(tensors, other / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(PortError, match=r"serves .*, not "):
+        compared(other, served.url, PROMPT)
+    kept = served.directory.rename(tmp_path / "kept")
+    served.directory.symlink_to(other)
+    try:
+        found = compared(served.directory, served.url, PROMPT)
+    finally:
+        served.directory.unlink()
+        kept.rename(served.directory)
+    assert found.verdict == DIVERGED
+    assert found.symptom == "wrong-at-first-token"
+
+
+def test_compare_serves_and_ends_its_server(checkpoint: Path, tmp_path: Path) -> None:
+    options = ("--slug", "smollm3", "--serve", "--json", "--", *EXTRA)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "tools", "compare", str(checkpoint), *options],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        timeout=600,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["verdict"] == ALIGNED
+    assert processes_of(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 def processes_of(temporary: Path) -> list[int]:
     """Returns the processes whose TMPDIR is a folder, or lies in it."""
     found = []
@@ -178,6 +237,7 @@ def test_serve_becomes_a_server_that_answers(checkpoint: Path, tmp_path: Path) -
 def test_a_stopped_server_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
+from tools.compare import ALIGNED, DIVERGED, PROBE, compared
 from tools.serving import Server, command, free_port
 port = free_port()
 server = Server(command(Path({str(checkpoint)!r}), port=port, max_length=512, extra={EXTRA}), port)

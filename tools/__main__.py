@@ -21,11 +21,16 @@ from rich.markup import escape
 from common.errors import PortError
 
 from .archs import list_archs
+from .audit import audit
+from .compare import compare
 from .compile import compile_graphs
 from .demo import demo
+from .gates import gates
 from .inspecting import inspect
 from .keys import list_keys
 from .list import list_ports
+from .plan import plan
+from .scaffold import scaffold
 from .serve import serve
 from .verify import verify
 from .walls import check_walls
@@ -37,16 +42,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("list")(list_ports)
-app.command("verify")(verify)
-app.command("demo")(demo)
-app.command("weights")(weights)
+# In the order of a port's life.
 app.command("inspect")(inspect)
-app.command("list-archs")(list_archs)
-app.command("list-keys")(list_keys)
 app.command("check-walls")(check_walls)
+app.command("list-keys")(list_keys)
+app.command("list-archs")(list_archs)
+app.command("plan")(plan)
+app.command("scaffold")(scaffold)
+app.command("gates")(gates)
+app.command("audit")(audit)
+app.command("weights")(weights)
+app.command("verify")(verify)
+app.command("compare", context_settings={"allow_extra_args": True})(compare)
 app.command("compile")(compile_graphs)
+app.command("demo")(demo)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
+app.command("list")(list_ports)
 
 
 def main(arguments: list[str] | None = None) -> None:

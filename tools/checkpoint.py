@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.checkpoint import read_config, weight_files
+from common.checkpoint import Header, read_config, read_headers
 from common.errors import PortError, nearest
 from common.testing.declare import load_port
 
@@ -106,14 +107,22 @@ def planned(
     Raises:
         PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
     """
+    return planned_from(architecture, huggingface_config, read_headers(directory))
+
+
+def planned_from(
+    architecture: Any, huggingface_config: Any, headers: Sequence[Header]
+) -> tuple[Plan, dict[str, Weight]]:
+    """As :func:`planned`, from headers that are read already."""
     from max.graph.weights import weights_format
 
     from common.adapters import described, plan
 
     config = architecture.config.from_huggingface(huggingface_config)
-    weight_map = architecture.weight_adapters[weights_format(weight_files(directory))].weight_map
+    files = sorted({header.file for header in headers})
+    weight_map = architecture.weight_adapters[weights_format(files)].weight_map
     parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
-    return plan(config, weight_map, described(directory), config.dtype), parameters
+    return plan(config, weight_map, described(headers), config.dtype), parameters
 
 
 def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:

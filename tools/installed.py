@@ -68,12 +68,18 @@ def transformers_classes() -> frozenset[str]:
 
 
 @functools.cache
-def causal_types() -> Mapping[str, str]:
-    """Returns the classes that generate text, each with a model type of its own."""
+def causal_models() -> Mapping[str, str]:
+    """Returns the model types that generate text, each with its class."""
     text = _text("transformers", "models/auto/modeling_auto.py")
     table = text.partition("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES = ")[2].partition("\n)\n")[0]
+    return dict(re.findall(r'\("([^"]+)", "(\w+)"\)', table))
+
+
+@functools.cache
+def causal_types() -> Mapping[str, str]:
+    """Returns the classes that generate text, each with a model type of its own."""
     found: dict[str, str] = {}
-    for model_type, name in re.findall(r'\("([^"]+)", "(\w+)"\)', table):
+    for model_type, name in causal_models().items():
         found.setdefault(name, model_type)
     return found
 

@@ -21,12 +21,15 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from common.errors import PortError
-from common.testing.declare import load_port, slugs
+from common.testing.declare import Port, load_port, slugs
 from common.testing.metrics import Agreement
 from common.testing.verify import LIMITS, MIN_MOVED, PortReport, top1
 
 from . import proof
+from .output import print_json
 from .progress import progress_line
+from .tiers import TIERS
+from .tiers import run as run_tier
 
 
 def _worst(found: list[Agreement]) -> list[str]:
@@ -66,6 +69,25 @@ def print_report(report: PortReport, console: Console) -> None:
     console.print(f"{report.slug}: {verdict}")
 
 
+def _verify_tier(number: int, ports: list[Port], as_json: bool, log: Console) -> None:
+    chosen = TIERS[number - 1]
+    if chosen.run is None:
+        log.print(f"tier {number}, {chosen.name}, finds {chosen.finds}; run:", highlight=False)
+        print(chosen.command)
+        raise typer.Exit(3)
+    with progress_line(log) as progress:
+        results = run_tier(number, ports, progress)
+    if as_json:
+        print_json([result.to_json() for result in results])
+    else:
+        for result in results:
+            verdict = "[green]holds[/]" if result.holds else "[red]does not hold[/]"
+            said = f"{result.port}: {chosen.name}: {escape(result.why)}: {verdict}"
+            Console().print(said, highlight=False)
+    if not all(result.holds for result in results):
+        raise typer.Exit(1)
+
+
 def verify(
     ports: Annotated[
         list[str] | None, typer.Argument(metavar="[SLUG]...", help="Ports; all if none.")
@@ -80,8 +102,19 @@ def verify(
     record: Annotated[
         bool, typer.Option("--record", help="Keep the result as the port's proof.json.")
     ] = False,
+    tier: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=len(TIERS),
+            help="1 smoke, 2 greedy text, 3 probe, 4 perplexity, 5 benchmark, 6 logit parity.",
+        ),
+    ] = None,
 ) -> None:
     """Proves ports against transformers in float32, on the CPU. Exit code 0 if all holds.
+
+    Without --tier this is logit parity, which finds all that the others find on tiny checkpoints.
+    A tier that cannot run here prints the command to run elsewhere, with exit code 3.
 
     Example: ./ports verify smollm3
     """
@@ -91,6 +124,11 @@ def verify(
     declared = [load_port(slug) for slug in ports or slugs()]
     # Standard output is the result's; progress is for people.
     log = Console(stderr=True)
+    if tier is not None and tier < len(TIERS):
+        if encoding != "float32" or compiled or record:
+            raise PortError("--encoding, --compiled and --record are for tier 6, the logits")
+        _verify_tier(tier, declared, as_json, log)
+        return
     with progress_line(log) as progress, tempfile.TemporaryDirectory() as directory:
         progress("importing MAX and transformers")
         from common.testing.verify import verify as run

@@ -6,9 +6,9 @@
 # ===----------------------------------------------------------------------=== #
 """SmolLM3's decoder.
 
-It is a pre-norm decoder with RMSNorm and a gated MLP, as in Llama, tied by default. It differs
-in that every fourth layer has no positions (NoPE), and, where a checkpoint asks for it, those
-layers slide.
+It derives from Llama: pre-norm blocks with RMSNorm and a gated MLP, and a head that is tied by
+default. It differs in that every fourth layer has no positions (NoPE), and, where a checkpoint
+asks for it, those layers slide.
 """
 
 from common.layers import Decoder, GatedMLP, NoPosition, PreNormBlock

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from max.dtype import DType
@@ -49,10 +50,11 @@ def _tensor(header: Header) -> Tensor:
     return Tensor(header.name, header.shape, dtype, _unread, (header.name,))
 
 
-def described(directory: Path) -> list[Tensor]:
-    """Returns every tensor of a checkpoint, unread.
+def described(checkpoint: Path | Iterable[Header]) -> list[Tensor]:
+    """Returns every tensor of a checkpoint, unread: of its directory, or of its headers.
 
     Raises:
         PortError: As :func:`common.checkpoint.read_headers`, or for a dtype that no port serves.
     """
-    return [_tensor(header) for header in read_headers(directory)]
+    headers = read_headers(checkpoint) if isinstance(checkpoint, Path) else checkpoint
+    return [_tensor(header) for header in headers]

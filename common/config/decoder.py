@@ -73,6 +73,9 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     IGNORED: ClassVar[Mapping[str, str]] = {}
     #: Keys that transformers folds into another when it loads, each with that other.
     LEGACY: ClassVar[Mapping[str, str]] = {}
+    #: Keys that :meth:`read` asks for and this architecture's config has not, each with the value
+    #: that its code amounts to.
+    ABSENT: ClassVar[Mapping[str, Any]] = {}
 
     hidden_size: int
     intermediate_size: int
@@ -141,12 +144,12 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
                 f"the checkpoint is quantised ({method}); this port serves"
                 f" {' and '.join(sorted(cls.SUPPORTED_ENCODINGS))} weights only"
             )
-        return cls(**cls.read(ConfigKeys(huggingface_config)))
+        return cls(**cls.read(ConfigKeys(huggingface_config, cls.ABSENT)))
 
     @classmethod
     def unaccounted(cls, huggingface_config: Any, raw: Iterable[str]) -> list[str]:
         """Returns the keys of config.json that the port neither reads nor lists as ignored."""
-        keys = ConfigKeys(huggingface_config)
+        keys = ConfigKeys(huggingface_config, cls.ABSENT)
         cls.read(keys)
         return keys.unaccounted(raw, cls.IGNORED, cls.LEGACY)
 

@@ -13,6 +13,7 @@ checkpoints use; accounting covers the object's keys and the raw ``config.json``
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from common.errors import PortError, nearest
@@ -58,10 +59,14 @@ class ConfigKeys:
 
     Args:
         huggingface_config: The config as ``AutoConfig`` made it.
+        absent: Keys that this architecture's config does not have, with what its code does instead.
     """
 
-    def __init__(self, huggingface_config: Any) -> None:
+    def __init__(
+        self, huggingface_config: Any, absent: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         self._config = huggingface_config
+        self._absent = absent
         self._known = set(huggingface_config.to_dict())
         # GPT-2's n_embd answers to hidden_size, and so on.
         self._spelled: Mapping[str, str] = huggingface_config.attribute_map
@@ -77,6 +82,8 @@ class ConfigKeys:
         try:
             return getattr(self._config, key)
         except AttributeError:
+            if key in self._absent:
+                return self._absent[key]
             raise PortError(
                 f"config.json of a {self._config.model_type} model has no {key!r}"
                 f"{nearest(key, self._known)}"
@@ -85,7 +92,7 @@ class ConfigKeys:
     def get(self, key: str, default: Any = None) -> Any:
         """Returns the value of ``key``, or ``default`` where it is absent or null."""
         self.used.add(self._spelled.get(key, key))
-        value = getattr(self._config, key, None)
+        value = getattr(self._config, key, self._absent.get(key))
         return default if value is None else value
 
     def require(self, key: str, value: Any) -> None:

@@ -62,6 +62,19 @@ def quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
+def fixture_config(port: Port, fixture: Fixture) -> Any:
+    """Returns a fixture's transformers config."""
+    from transformers import AutoConfig
+
+    class_name = fixture.class_name or port.class_name
+    model_type = port.classes[class_name]
+    default = AutoConfig.for_model(model_type)
+    known = {key: value for key, value in TINY.items() if hasattr(default, key)}
+    config = AutoConfig.for_model(model_type, **{**known, **fixture.config})
+    config.architectures = [class_name]
+    return config
+
+
 def write_checkpoint(
     port: Port, fixture: Fixture, directory: Path, seed: int = 0, dtype: str = "float32"
 ) -> Path:
@@ -78,14 +91,9 @@ def write_checkpoint(
         ``directory``.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    class_name = fixture.class_name or port.class_name
-    model_type = port.classes[class_name]
-    default = AutoConfig.for_model(model_type)
-    known = {key: value for key, value in TINY.items() if hasattr(default, key)}
-    config = AutoConfig.for_model(model_type, **{**known, **fixture.config})
-    config.architectures = [class_name]
+    config = fixture_config(port, fixture)
     # Its own generator, so that a caller's random state neither decides nor changes.
     with torch.random.fork_rng():
         torch.manual_seed(seed)

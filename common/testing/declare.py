@@ -87,6 +87,23 @@ class WithModules:
 
 
 @dataclass(frozen=True)
+class Unimplemented:
+    """Stands where the port has no witness yet; nothing that asks for one passes.
+
+    Attributes:
+        reason: What is to be done.
+    """
+
+    reason: str
+
+    def config(self, config: Any) -> None:
+        raise PortError(f"not implemented: {self.reason}")
+
+    def model(self, model: Any) -> None:
+        raise PortError(f"not implemented: {self.reason}")
+
+
+@dataclass(frozen=True)
 class Delta:
     """One way in which an architecture differs from a plain decoder.
 
@@ -135,6 +152,7 @@ class Port:
         sdpa_differs: Why the oracle's sdpa and eager attention disagree, if they rightly do.
         also: Further classes that the package serves, or other names of the class, each with its
             model_type. arch.py registers each under its own name.
+        package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
     model_type: str
@@ -143,6 +161,7 @@ class Port:
     deltas: tuple[Delta, ...]
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    package: str | None = None
 
     @property
     def classes(self) -> dict[str, str]:
@@ -152,8 +171,8 @@ class Port:
     def architecture(self, class_name: str | None = None) -> Any:
         """Returns the ``SupportedArchitecture`` of a class, by default the first; imports MAX."""
         symbol = "architecture" if class_name in (None, self.class_name) else class_name
-        module = importlib.import_module(f"architectures.{self.model_type}.arch")
-        return getattr(module, str(symbol))
+        package = self.package or f"architectures.{self.model_type}"
+        return getattr(importlib.import_module(f"{package}.arch"), str(symbol))
 
 
 def slugs() -> list[str]:

@@ -23,7 +23,7 @@ import numpy as np
 from common.errors import PortError
 
 from .checkpoints import legacy_spelling, write_checkpoint
-from .declare import Delta, Fixture, Port
+from .declare import Delta, Fixture, Port, Unimplemented
 from .metrics import Agreement, agreement, moved
 from .oracle import Oracle
 
@@ -236,6 +236,9 @@ def verify(
         report.problems += check_flags(port, directories)
         progress(f"{port.model_type}: {len(port.deltas)} witnesses")
         for delta in port.deltas:
+            if isinstance(delta.witness, Unimplemented):
+                report.problems.append(f"{delta.name}: not implemented: {delta.witness.reason}")
+                continue
             found = report.deltas[delta.name] = delta_moves(port, delta, directories)
             if found < MIN_MOVED:
                 report.problems.append(

@@ -1,0 +1,201 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""The way of a newcomer: from a checkpoint that no port serves to gates that name what is missing.
+
+A port of the same model may have landed since. Then the commands run as if it were not registered,
+and the port itself must pass the gates on the newcomer's checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.testing.checkpoints import write_checkpoint
+from common.testing.declare import Fixture, Port, slugs
+from tools.gates import Phase, run
+
+GUIDE = Path(__file__).parents[1] / "docs" / "porting.md"
+UNREGISTERED = """
+import sys
+from tools import __main__, installed
+known, hidden = installed.port_names(), sys.argv[1]
+installed.port_names = lambda: {name: slug for name, slug in known.items() if slug != hidden}
+__main__.main(sys.argv[2:])
+"""
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A model on its way, and what its port has to do."""
+
+    port: Port
+    config: dict[str, Any]
+    donor: str
+    keys: set[str]
+    deltas: set[str]
+    tensor: str
+
+
+NEWCOMERS = {
+    "starcoder2": Newcomer(
+        Port("starcoder2", "Starcoder2ForCausalLM", fixtures=(), deltas=()),
+        {"use_bias": True, "sliding_window": 64},
+        "LlamaForCausalLM",
+        {"sliding_window", "use_bias"},
+        {
+            *("norm: LayerNorm with biases", "attention biases: config.use_bias"),
+            *("sliding window: on every layer", "MLP: two matrices"),
+            "MLP biases: config.use_bias",
+        },
+        "model.layers.0.input_layernorm.bias",
+    ),
+    # Long landed: shows that one which landed does not make this test an empty one.
+    "gpt_neox": Newcomer(
+        Port("gpt_neox", "GPTNeoXForCausalLM", fixtures=(), deltas=()),
+        {},
+        "LlamaForCausalLM",
+        {"use_parallel_residual"},
+        {
+            *("norm: LayerNorm with biases", "RoPE: split halves, partial"),
+            "attention projections: fused in query_key_value",
+            *("MLP: two matrices", "MLP biases: True"),
+            "wiring of a layer: norm attention [use_parallel_residual: norm mlp + + or else"
+            " + norm mlp +]",
+            "config key use_parallel_residual",
+        },
+        "embed_out.weight",
+    ),
+}
+SLUGS = pytest.mark.parametrize("slug", NEWCOMERS)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("newcomers")
+    return {
+        slug: write_checkpoint(new.port, Fixture("tiny", new.config), root / f"{slug}-tiny")
+        for slug, new in NEWCOMERS.items()
+    }
+
+
+def ports(slug: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a command as if ``slug`` had no port."""
+    return subprocess.run(
+        [sys.executable, "-P", "-c", UNREGISTERED, slug, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+
+
+@SLUGS
+def test_the_gates_name_what_is_missing(
+    slug: str, checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    new, model = NEWCOMERS[slug], str(checkpoints[slug])
+
+    def said(code: int, *arguments: str) -> Any:
+        ran = ports(slug, *arguments, "--json", cwd=tmp_path)
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        return json.loads(ran.stdout)
+
+    inspected = said(0, "inspect", model)
+    assert inspected["class_name"] == new.port.class_name
+    assert inspected["served"] is None
+    walls = said(1, "check-walls", model)
+    assert {finding["level"] for finding in walls["findings"]} == {"warning"}
+    keys = said(0, "list-keys", model)
+    assert any(new.tensor in pattern["name"].replace("{0..3}", "0") for pattern in keys["patterns"])
+    plan = said(0, "plan", model)
+    assert {delta["name"] for delta in plan["deltas"]} == new.deltas
+    donor = plan["donors"][0]["option"]
+    assert donor == new.donor
+    made = said(0, "scaffold", model, "--start-from", donor, "--output-dir", ".", "--slug", "new")
+    assert made["deltas"] == plan["deltas"]
+    tried = said(1, "gates", "./new", "--checkpoint", model)
+    shut = {gate["name"]: gate["why"] for gate in tried["gates"] if not gate["passed"]}
+    assert set(shut) == {"metadata", "adapter", "deltas"}
+    listed = shut["metadata"].removeprefix("config keys neither read nor ignored: ")
+    assert set(listed.split(", ")) == new.keys
+    assert new.tensor in shut["adapter"]
+    listed = shut["deltas"].removeprefix(f"{len(new.deltas)} not implemented: ")
+    assert set(listed.split("; ")) == new.deltas
+
+
+@pytest.mark.parametrize("slug", [slug for slug in NEWCOMERS if slug in slugs()])
+def test_a_port_that_landed_passes(slug: str, checkpoints: dict[str, Path]) -> None:
+    tried = run(slug, [str(checkpoints[slug])], Phase.VERIFY)
+    assert [gate for gate in tried if not gate.passed] == []
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Returns the guide's examples, each with its language."""
+    return re.findall(r"```(\w+)\n(.*?)```", GUIDE.read_text(), re.S)
+
+
+def steps(console: str) -> Iterator[tuple[str, list[str]]]:
+    """Yields the commands of an example, each with the lines that it shows."""
+    for part in re.split(r"^\$ ", console, flags=re.M)[1:]:
+        command, *lines = part.splitlines()
+        yield command, [line for line in lines if line != "..."]
+
+
+def collapsed(lines: list[str]) -> list[str]:
+    """Returns lines with their spaces collapsed."""
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_the_guide_is_true(tmp_path: Path) -> None:
+    languages = [language for language, _ in blocks()]
+    assert set(languages) == {"python", "console"}
+    commands, code = [], 0
+    for language, text in blocks():
+        if language == "python":
+            python = [sys.executable, "-P", "-c", text]
+            subprocess.run(python, cwd=tmp_path, check=True, env=dict(os.environ))
+            continue
+        for command, shown in steps(text):
+            name, *arguments = command.split()
+            if name == "echo":
+                assert arguments == ["$?"]
+                assert shown == [str(code)]
+                code = 0
+                continue
+            assert code == 0, f"the guide does not say that {commands[-1]} exits with {code}"
+            commands.append(arguments[0])
+            if name == "mkdir":
+                (tmp_path / arguments[0]).mkdir()
+                continue
+            assert name == "./ports"
+            ran = ports("starcoder2", *arguments, cwd=tmp_path)
+            code, said = ran.returncode, iter(collapsed(ran.stdout.splitlines()))
+            for line in collapsed(shown):
+                assert line in said, f"{command} does not print {line!r} there:\n{ran.stdout}"
+    assert code == 0
+    looked = ["inspect", "check-walls", "list-keys", "plan"]
+    assert commands == [*looked, "drafts", "scaffold", "gates"]
+
+
+def test_the_guide_names_commands_and_files_that_are_there() -> None:
+    from tools.__main__ import app
+
+    known = {command.name for command in app.registered_commands}
+    text = GUIDE.read_text()
+    assert set(re.findall(r"\./ports ([a-z-]+)", text)) <= known
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (GUIDE.parent / link).is_file()

@@ -1,0 +1,205 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""`ports plan`: four axes from facts, and a log that says the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save_file
+
+from common.checkpoint import Header
+from common.errors import PortError
+from tools.plan import cell, planned, port_log
+from tools.source import Source
+
+STARCODER2 = {
+    "architectures": ["Starcoder2ForCausalLM"],
+    "model_type": "starcoder2",
+    "sliding_window": 4096,
+    "use_bias": True,
+    "residual_dropout": 0.1,
+    "odd|key": "a | b\n# c",
+}
+
+
+def model(directory: Path, **changes: Any) -> Path:
+    directory.mkdir(exist_ok=True)
+    config = {k: v for k, v in (STARCODER2 | changes).items() if v is not ...}
+    (directory / "config.json").write_text(json.dumps(config))
+    return directory
+
+
+def source(
+    headers: list[Header] | None = None, files: tuple[str, ...] = (), **changes: Any
+) -> Source:
+    return Source("a/model", STARCODER2 | changes, files, lambda: headers or [], None)
+
+
+def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tools", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+    )
+
+
+def axis(plan: Any, name: str) -> Any:
+    return next(axis for axis in plan.axes if axis.name == name)
+
+
+def test_the_command_writes_a_log_and_prints_the_plan(tmp_path: Path) -> None:
+    directory = model(tmp_path / "model")
+    save_file({"w": np.ones((10, 100), np.float32)}, directory / "model.safetensors")
+    ran = ports("plan", "./model", "--output", "log.md", "--json", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    plan = json.loads(ran.stdout)
+    assert set(plan) == {
+        *("model", "class_name", "axes", "walls", "donors", "config", "deltas", "paragraph"),
+    }
+    assert [axis["name"] for axis in plan["axes"]] == [
+        *("distribution", "quantisation", "validation", "hardware"),
+    ]
+    assert plan["axes"][0]["facts"] == "1.0 K parameters, 2.0 KiB in bfloat16"
+    assert plan["donors"][0]["option"] == "LlamaForCausalLM"
+    assert plan["donors"][0]["differences"] == len(plan["deltas"]) == 6  # and odd|key
+    log = (tmp_path / "log.md").read_text()
+    assert "- [ ] norm: LayerNorm with biases (modeling_starcoder2.py:" in log
+    # What a config says cannot break the table it is in.
+    (row,) = [line for line in log.splitlines() if "odd" in line and "a \\| b" in line]
+    assert row.replace("\\|", "").count("|") == 4
+    again = ports("plan", "./model", "--output", "log.md", cwd=tmp_path)
+    assert again.returncode == 2
+    assert again.stderr == "ports: log.md exists; nothing is overwritten\n"
+    assert (tmp_path / "log.md").read_text() == log
+    said = ports("plan", "./model", cwd=tmp_path).stdout
+    assert "starts from the plain decoder" in said
+    assert "\x1b" not in said
+    *lines, command = said.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert command.endswith(
+        "./ports scaffold ./model --start-from LlamaForCausalLM --output-dir DIR"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.md", "model"]
+
+
+def test_weights_decide_the_distribution() -> None:
+    def headers(count: int) -> list[Header]:
+        return [Header("w", (count, 10**9), "BF16", Path("f"))]
+
+    fits = axis(planned(source(headers(30))), "distribution")
+    assert fits.default == "one device; the weights fit an 80 GB GPU"
+    assert fits.facts == "30.0 B parameters, 55.9 GiB in bfloat16"
+    large = axis(planned(source(headers(70))), "distribution")
+    assert large.default.startswith("3 GPUs, which the common decoder does not do")
+    none = axis(planned(source()), "distribution")
+    assert "no weights here" in none.facts
+
+
+def test_quantised_checkpoints_wait() -> None:
+    by_config = source(quantization_config={"quant_method": "gptq"})
+    by_dtype = source([Header("w", (4, 4), "F8_E4M3", Path("f"))])
+    for each in (by_config, by_dtype):
+        assert "this one waits" in axis(planned(each), "quantisation").default
+    plain = source([Header("w", (4, 4), "BF16", Path("f"))])
+    assert axis(planned(plain), "quantisation").default == "none; bfloat16 and float32"
+
+
+def test_a_chat_template_asks_for_a_benchmark() -> None:
+    assert "tier 5" in axis(planned(source(files=("chat_template.jinja",))), "validation").default
+    assert "tier 5" not in axis(planned(source()), "validation").default
+
+
+def test_a_wall_is_in_the_paragraph() -> None:
+    plan = planned(source(attn_logit_softcapping=30.0))
+    assert "attention softcap" in plan.paragraph
+    assert "attention softcap" in axis(plan, "hardware").facts
+    assert "attention softcap" not in planned(source()).paragraph
+
+
+def test_keys_go_where_the_donor_takes_them() -> None:
+    rows = {row["key"]: row["goes_to"] for row in planned(source()).config}
+    assert rows["use_bias"] == rows["sliding_window"] == "a delta"
+    assert rows["residual_dropout"] == "nothing: training only"
+    assert rows["attention_bias"] == "ABSENT: False"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architectures": ["LlamaForCausalLM"]}, "MAX serves LlamaForCausalLM itself"),
+        ({"model_type": 3}, "names no model_type"),
+        ({"model_type": "evil", "auto_map": {}}, "no causal language model of type 'evil'"),
+    ],
+)
+def test_what_has_no_plan_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(PortError, match=message):
+        planned(source(**changes))
+
+
+def test_a_log_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    model(tmp_path / "model")
+    ran = ports("plan", "./model", "--output", "gone/log.md", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr == "ports: cannot write gone/log.md: No such file or directory\n"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    config=st.dictionaries(st.text(max_size=10), JSON, max_size=4),
+    known=st.fixed_dictionaries(
+        {},
+        optional={
+            "model_type": st.sampled_from(["starcoder2", "gpt2", "bloom", "bamba"]) | JSON,
+            "architectures": JSON | st.lists(st.text(max_size=9)),
+            "quantization_config": JSON,
+            "layer_types": JSON,
+            "rope_parameters": JSON,
+            "head_dim": JSON,
+        },
+    ),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_config_breaks_it(config: dict[str, Any], known: dict[str, Any]) -> None:
+    try:
+        plan = planned(Source("m", config | known, (), list, None))
+    except PortError:
+        return
+    log = port_log(plan)
+    assert log.count("\n## ") == 6
+
+
+def test_cells_hold_markup_as_text() -> None:
+    assert cell("a|b`c\n<i>[x](y)*\\") == "a\\|b\\`c\\\\n\\<i>\\[x](y)\\*\\\\"
+
+
+def test_it_imports_neither_max_nor_torch(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from tools.plan import planned, port_log
+from tools.source import open_source
+port_log(planned(open_source({str(model(tmp_path / "model"))!r})))
+assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=dict(os.environ))

@@ -1,0 +1,298 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""`ports scaffold`: a folder that imports and builds, says what it is not, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.errors import PortError
+from common.testing.declare import Unimplemented
+from common.testing.verify import delta_moves
+from tools.audit import report
+from tools.deltas_of import donor_of
+from tools.installed import causal_models
+from tools.package import open_package
+from tools.reference import NONE, Reference, changes
+from tools.scaffold import blueprint, files, literal, wrapped, write
+from tools.source import open_source
+
+STARCODER2 = {
+    "architectures": ["Starcoder2ForCausalLM"],
+    "model_type": "starcoder2",
+    "norm_epsilon": 1e-5,
+    "use_bias": True,
+    "sliding_window": 4096,
+}
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return configured(tmp_path / "model")
+
+
+def configured(directory: Path, **changes: Any) -> Path:
+    directory.mkdir(exist_ok=True)
+    config = {k: v for k, v in (STARCODER2 | changes).items() if v is not ...}
+    (directory / "config.json").write_text(json.dumps(config))
+    return directory
+
+
+#: By eye, from the sources.
+TRAITS = [
+    ("llama", "norm", "RMSNorm"),
+    ("llama", "wiring of a layer", "norm attention + norm mlp +"),
+    ("llama", "attention biases", "config.attention_bias"),
+    ("llama", "attention scale", "1/√head_dim"),
+    ("llama", "logit scale", NONE),
+    ("starcoder2", "norm", "LayerNorm with biases"),
+    ("starcoder2", "MLP", "two matrices"),
+    ("starcoder2", "MLP biases", "config.use_bias"),
+    ("starcoder2", "sliding window", "on every layer"),
+    ("cohere", "norm", "LayerNorm without biases"),
+    ("cohere", "wiring of a layer", "norm attention mlp + +"),
+    ("cohere", "RoPE", "interleaved pairs"),
+    ("cohere", "logit scale", "logits * self.logit_scale"),
+    ("cohere", "QK-norm", "LayerNorm without biases (q_norm)"),
+    ("gemma2", "norm", "RMSNorm, weight + 1"),
+    ("gemma2", "wiring of a layer", "norm attention norm + norm mlp norm +"),
+    ("gemma2", "attention softcap", "attn_logit_softcapping"),
+    ("gemma2", "logit scale", NONE),
+    ("gemma2", "logit softcap", "final_logit_softcapping"),
+    ("gemma2", "sliding window", "on layers of a kind"),
+    ("gpt_neox", "RoPE", "split halves, partial"),
+    ("gpt_neox", "attention projections", "fused in query_key_value"),
+    ("gpt_neox", "MLP biases", "True"),
+    ("glm", "RoPE", "interleaved pairs, partial"),
+    ("glm", "MLP", "gated, gate and up fused"),
+    ("gpt2", "RoPE", NONE),
+    ("gpt2", "positions besides RoPE", "learned (wpe)"),
+    ("bloom", "positions besides RoPE", "ALiBi"),
+    ("mixtral", "experts", "routed experts"),
+    ("phi", "head bias", "True"),
+    ("nanochat", "RoPE", "split halves, the other way round"),
+    ("olmo2", "wiring of a layer", "attention norm + mlp norm +"),
+]
+
+
+@pytest.mark.parametrize(("model_type", "axis", "value"), TRAITS)
+def test_the_reference_is_read(model_type: str, axis: str, value: str) -> None:
+    assert Reference(model_type).traits()[axis].value == value
+
+
+def test_every_causal_reference_can_be_read() -> None:
+    read = 0
+    for model_type in causal_models():
+        try:
+            traits = Reference(model_type).traits()
+        except PortError:
+            continue  # registered, but in another model's folder
+        assert all(trait.line >= 1 for trait in traits.values())
+        read += 1
+    assert read > 150
+
+
+def test_changes_name_where_the_reference_makes_them() -> None:
+    found = {change.axis: change for change in changes("starcoder2", "llama")}
+    assert set(found) == {"norm", "attention biases", "sliding window", "MLP", "MLP biases"}
+    file, line = found["norm"].reference.split(":")
+    text = Reference("starcoder2").file.read_text().splitlines()[int(line) - 1]
+    assert file == "modeling_starcoder2.py"
+    assert "LayerNorm" in text
+    assert changes("llama", "llama") == []
+
+
+PARTS = {
+    *("BUILD.bazel", "__init__.py", "arch.py", "deltas.py", "model.py", "model_config.py"),
+    "weight_adapters.py",
+}
+
+
+def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "tools", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+    )
+
+
+@pytest.mark.parametrize("donor", ["LlamaForCausalLM", "gpt_neox"])
+def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path: Path) -> None:
+    slug = f"made_from_{donor.lower()}"
+    options = ("--start-from", donor, "--output-dir", ".", "--slug", slug)
+    ran = ports("scaffold", str(model), *options, "--json", cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    made = json.loads(ran.stdout)
+    folder = tmp_path / slug
+    assert set(made["files"]) == {path.name for path in folder.iterdir()} == PARTS | {f"{slug}.py"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == [slug, "model"]
+    root = Path(__file__).parents[1]
+    for tool in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *tool, "--no-cache"]
+        config = ("--config", str(root / "pyproject.toml"))
+        lint = subprocess.run(
+            [*ruff, *config, str(folder)], capture_output=True, text=True, env=dict(os.environ)
+        )
+        assert lint.returncode == 0, lint.stdout
+    package = open_package(str(folder))
+    found = report(package)
+    assert found["holds"], found
+    deltas = {delta.name: delta for delta in package.port.deltas}
+    assert list(deltas) == [delta["name"] for delta in made["deltas"]]
+    assert "sliding window: on every layer" in deltas
+    assert ("from gpt_neox: sequential residual" in deltas) == (donor == "gpt_neox")
+    for delta in deltas.values():
+        assert isinstance(delta.witness, Unimplemented)
+    assert not any("gpt_neox" in path.read_text() for path in folder.glob("weight*.py"))
+
+
+def test_a_delta_without_a_witness_fails_by_name(tmp_path: Path) -> None:
+    from common.testing.checkpoints import write_checkpoint
+    from common.testing.declare import Delta, load_port
+
+    port = load_port("smollm3")
+    path = write_checkpoint(port, port.fixtures[0], tmp_path / "tied")
+    delta = Delta("thinking", "modeling_smollm3.py:1", Unimplemented("think"))
+    with pytest.raises(PortError, match="not implemented: think"):
+        delta_moves(port, delta, {"tied": path})
+
+
+REFUSED = {
+    "no folder": ({}, {"output_dir": "gone"}, "gone is no folder; make it first"),
+    "there already": ({}, {"slug": "taken"}, "taken exists; nothing is overwritten"),
+    "a path": ({}, {"slug": "../up"}, "slug '../up' is no name of a folder of Python"),
+    "a keyword": ({}, {"slug": "class"}, "slug 'class' is no name"),
+    "a library": ({}, {"slug": "numpy"}, "slug 'numpy' is the name of another Python package"),
+    "the standard library": ({}, {"slug": "json"}, "slug 'json' is the name of another Python"),
+    "no model_type": ({"model_type": ...}, {}, "names no model_type"),
+    "model_type a path": (
+        {"model_type": "../../llama"},
+        {},
+        "transformers has no causal language model of type '../../llama'",
+    ),
+    "remote code": (
+        {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Evil"}},
+        {},
+        "its code comes with the checkpoint (auto_map) and is not run",
+    ),
+    "no class": ({"architectures": "x"}, {}, "names no class such as Starcoder2ForCausalLM"),
+    "class with code": (
+        {"architectures": ['A")\nimport os#ForCausalLM']},
+        {},
+        "names no class such as Starcoder2ForCausalLM",
+    ),
+    "MAX has it": ({"architectures": ["LlamaForCausalLM"]}, {}, "MAX serves LlamaForCausalLM"),
+    "a port has it": (
+        {"architectures": ["SmolLM3ForCausalLM"]},
+        {},
+        "SmolLM3ForCausalLM has a port: architectures/smollm3",
+    ),
+    "no such donor": ({}, {"donor": "lama3"}, "no donor 'lama3'"),
+    "a donor that cannot": ({}, {"donor": "cohere2"}, "cohere2 cannot carry this config"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_scaffolded_leaves_nothing(case: str, tmp_path: Path) -> None:
+    config, options, message = REFUSED[case]
+    source = open_source(str(configured(tmp_path / "model", **config)))
+    (tmp_path / "out" / "taken").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    out = tmp_path / options.get("output_dir", "out")
+
+    def attempt() -> None:
+        donor = donor_of(options.get("donor", "LlamaForCausalLM"))
+        write(blueprint(source, donor, options.get("slug")), out)
+
+    with pytest.raises(PortError) as refused:
+        attempt()
+    assert message in str(refused.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_link_is_not_written_through(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "starcoder2").symlink_to(tmp_path / "nowhere")
+    plan = blueprint(open_source(str(model)), donor_of("LlamaForCausalLM"), None)
+    with pytest.raises(PortError, match="starcoder2 exists; nothing is overwritten"):
+        write(plan, tmp_path)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    config=st.fixed_dictionaries(
+        {},
+        optional={
+            "model_type": st.sampled_from(["starcoder2", "gpt2", "bloom", "mixtral"]) | JSON,
+            "architectures": st.lists(
+                st.sampled_from(["Starcoder2ForCausalLM", "AForCausalLM"]) | JSON, max_size=2
+            )
+            | JSON,
+            "auto_map": JSON,
+            "norm_epsilon": JSON,
+            'x"""\nimport os': JSON,
+        },
+    ),
+    slug=st.none() | st.sampled_from(["fine", "a b", "../x", "/x", "", "é", "__init__"]),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_config_breaks_it(
+    config: dict[str, Any], slug: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    import ast
+
+    directory = tmp_path_factory.getbasetemp() / "hostile"
+    directory.mkdir(exist_ok=True)
+    (directory / "config.json").write_text(json.dumps(config))
+    for donor in ("LlamaForCausalLM", "gpt_neox"):
+        try:
+            made = files(blueprint(open_source(str(directory)), donor_of(donor), slug))
+        except PortError:
+            continue
+        for name, text in made.items():
+            assert "/" not in name
+            if name.endswith(".py"):
+                nodes = list(ast.walk(ast.parse(text)))
+                # All imports of a port are of common's and its own names.
+                assert not [node for node in nodes if isinstance(node, ast.Import)]
+
+
+def test_strings_are_written_as_the_formatter_has_them() -> None:
+    assert literal('a "b"\n') == '"a \\"b\\"\\n"'
+    assert wrapped("short", 4) == '"short"'
+    assert wrapped("x" * 90, 4, "Call") == f'Call(\n        "{"x" * 90}"\n    )'
+    long = wrapped("word " * 40, 8)
+    assert eval(long) == "word " * 40
+    assert max(map(len, long.splitlines())) <= 100
+
+
+def test_planning_imports_neither_max_nor_torch(model: Path) -> None:
+    code = f"""
+import sys
+from tools.deltas_of import donor_of
+from tools.scaffold import blueprint, files
+from tools.source import open_source
+files(blueprint(open_source({str(model)!r}), donor_of("gpt_neox"), None))
+assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=dict(os.environ))

@@ -1,0 +1,93 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Copies a donor port's source under another port's names, by its tokens, not its text.
+
+What is prose is not renamed but replaced: a donor's sentences about itself would be false of the
+copy.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Mapping
+
+from .families import mentions
+from .prose import LICENCE
+
+
+def renamed(
+    source: str, *, names: Mapping[str, str], prefix: tuple[str, str], docs: Mapping[str, str]
+) -> str:
+    """Returns a source under other names.
+
+    Args:
+        source: The donor's.
+        names: Old to new: modules as they are, and prefixes of classes.
+        prefix: Old and new first part of the names of a checkpoint's tensors.
+        docs: New docstrings, by the old name of a class, or ``""`` for the module.
+    """
+    replaced = _docstrings(source, docs)
+    old, new = prefix
+    edits: list[tuple[tuple[int, int], tuple[int, int], str]] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        text = replaced.get(token.start, token.string)
+        if token.type == tokenize.NAME:
+            text = _name(text, names)
+        elif token.type == tokenize.STRING and token.start not in replaced:
+            text = re.sub(rf"^(r?[\"']){re.escape(old)}(\\?\.|[\"'])", rf"\g<1>{new}\g<2>", text)
+        elif token.type == tokenize.COMMENT and token.start[0] > LICENCE:
+            text = "" if any(True for _ in mentions(text)) else text
+        if text != token.string:
+            edits.append((token.start, token.end, text))
+    return _applied(source, edits)
+
+
+def _name(name: str, names: Mapping[str, str]) -> str:
+    if name in names:
+        return names[name]
+    for old, new in names.items():
+        if old[0].isupper() and re.match(rf"{old}(?=[A-Z]|$)", name):
+            return new + name[len(old) :]
+    return name
+
+
+def _docstrings(source: str, docs: Mapping[str, str]) -> dict[tuple[int, int], str]:
+    """New docstrings by where the old ones begin."""
+    found = {}
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Module | ast.ClassDef) or ast.get_docstring(node) is None:
+            continue
+        name = node.name if isinstance(node, ast.ClassDef) else ""
+        text = docs.get(name)
+        if text is not None:
+            first = node.body[0]
+            indent = " " * first.col_offset
+            lines = text.replace("\n", f"\n{indent}").replace(f"\n{indent}\n", "\n\n")
+            found[first.lineno, first.col_offset] = f'"""{lines}"""'
+    return found
+
+
+def _applied(source: str, edits: list[tuple[tuple[int, int], tuple[int, int], str]]) -> str:
+    lines = source.splitlines(keepends=True)
+    for (first, start), (last, end), text in reversed(edits):
+        head, tail = lines[first - 1][:start], lines[last - 1][end:]
+        lines[first - 1 : last] = [head + text + tail]
+    # What is left of a line that was a comment alone.
+    return "".join(line for line in lines if line.strip(" ") or line == "\n")
+
+
+def with_settings(source: str, class_name: str, settings: str) -> str:
+    """Returns a source with lines added to a class, after its docstring."""
+    tree = ast.parse(source)
+    node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name)
+    lines = source.splitlines(keepends=True)
+    line = node.body[0].end_lineno or node.lineno
+    lines.insert(line, f"\n{settings}\n")
+    return "".join(lines)
