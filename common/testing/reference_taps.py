@@ -6,30 +6,31 @@
 # ===----------------------------------------------------------------------=== #
 """What the reference computes, under the names and in the layout of a port's graph.
 
-The port's own weight map says which of the reference's modules is which of the graph's. It also moves
-the outputs of projections as it moves the rows of their weights, so that q of a fused projection
-compares with q. What attention multiplies comes from the reference's attention itself, and owes
+The port's own weight map says which of the reference's modules is which of the graph's, and moves
+the outputs of projections as it moves the rows of their weights, so that gate of a fused projection
+compares with gate. What attention multiplies comes from the reference's attention itself, and owes
 nothing to the map.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
-from max.dtype import DType
 from max.graph.weights import WeightData
 
 from common.adapters import CanonicalRope, Tensor, WeightMap
-from common.checkpoint import Header
 from common.errors import PortError
 
+from .declare import Witness
 from .oracle import Oracle
 from .taps import INPUT, KEYS, QUERIES
 
@@ -47,12 +48,16 @@ class Captured:
         inputs: Of each module, ``[tokens, …]``.
         outputs: Of each module, ``[tokens, …]``.
         attention: Of each layer, rotated q and k, and v, ``[tokens, heads, head_dim]``.
+        projected: Of each layer that rotates, q and k before.
+        unrotated: Those of the layer that is running.
         logits: ``[tokens, vocab_size]``.
     """
 
     inputs: dict[str, Array] = field(default_factory=dict)
     outputs: dict[str, Array] = field(default_factory=dict)
     attention: dict[int, tuple[Array, Array, Array]] = field(default_factory=dict)
+    projected: dict[int, tuple[Array, Array]] = field(default_factory=dict)
+    unrotated: tuple[Array, Array] | None = None
     logits: Array = field(default_factory=lambda: np.empty(0, np.float32))
 
 
@@ -99,27 +104,50 @@ def _capturing(model: Any, tokens: int, found: Captured) -> Iterator[None]:
             handle.remove()
 
 
-def _register(found: Captured) -> None:
+#: What the pass that is running fills.
+_RUNNING: list[Captured] = []
+
+
+def _register() -> None:
     from transformers import AttentionInterface
     from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
-    def attend(
-        module: Any, query: Any, key: Any, value: Any, mask: Any, scaling: float, **rest: Any
-    ) -> Any:
-        import torch
-
-        kept = [t[0].transpose(0, 1).float().numpy().copy() for t in (query, key, value)]
+    def attend(module: Any, query: Any, key: Any, value: Any, *rest: Any, **options: Any) -> Any:
+        found = _RUNNING[-1]
+        kept = [_by_token(t) for t in (query, key, value)]
         found.attention[module.layer_idx] = (kept[0], kept[1], kept[2])
-        groups = query.shape[1] // key.shape[1]
-        key, value = (t.repeat_interleave(groups, dim=1) for t in (key, value))
-        scores = query @ key.transpose(2, 3) * scaling
-        if mask is not None:
-            scores = scores + mask[..., : key.shape[-2]]
-        weights = torch.softmax(scores, -1, dtype=torch.float32).to(query.dtype)
-        return (weights @ value).transpose(1, 2).contiguous(), weights
+        if found.unrotated is not None:
+            found.projected[module.layer_idx] = found.unrotated
+        found.unrotated = None
+        # The model's own arithmetic, with whatever caps and sinks it has.
+        eager = sys.modules[type(module).__module__].eager_attention_forward
+        return eager(module, query, key, value, *rest, **options)
 
     AttentionInterface.register(_KEEPING, attend)
     AttentionMaskInterface.register(_KEEPING, eager_mask)
+
+
+def _by_token(heads: Any) -> Array:
+    """Copies ``[1, heads, tokens, head_dim]`` as ``[tokens, heads, head_dim]``."""
+    return heads[0].transpose(0, 1).float().numpy().copy()
+
+
+@contextmanager
+def _before_rotation(model: Any, found: Captured) -> Iterator[None]:
+    """Keeps q and k of a layer as they enter the rotation, if the model has the usual function."""
+    home = sys.modules[type(model).__module__]
+    rotate = getattr(home, "apply_rotary_pos_emb", None)
+    if rotate is None:
+        yield
+        return
+
+    def rotate_kept(q: Any, k: Any, *rest: Any, **options: Any) -> Any:
+        if q.dim() == 4 and k.dim() == 4:
+            found.unrotated = (_by_token(q), _by_token(k))
+        return rotate(q, k, *rest, **options)
+
+    with mock.patch.object(home, "apply_rotary_pos_emb", rotate_kept):
+        yield
 
 
 class Reference:
@@ -129,12 +157,20 @@ class Reference:
         directory: The checkpoint.
         weight_map: The port's, for this checkpoint.
         headers: The checkpoint's tensors, described.
+        witness: Changes the model.
     """
 
-    def __init__(self, directory: Path, weight_map: WeightMap, headers: Sequence[Tensor]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        weight_map: WeightMap,
+        headers: Sequence[Tensor],
+        witness: Witness | None = None,
+    ) -> None:
         self.found = Captured()
-        _register(self.found)
-        self.model = Oracle(directory, attention=_KEEPING).model
+        _register()
+        self.oracle = Oracle(directory, attention=_KEEPING, witness=witness)
+        self.model = self.oracle.model
         self.weight_map = weight_map
         self.modules = _modules(weight_map, headers)
         self.kinds = {name: type(module).__name__ for name, module in self.model.named_modules()}
@@ -143,12 +179,29 @@ class Reference:
         """Runs one forward pass over ``tokens``."""
         import torch
 
-        for kept in (self.found.inputs, self.found.outputs, self.found.attention):
+        found = self.found
+        for kept in (found.inputs, found.outputs, found.attention, found.projected):
             kept.clear()
-        with torch.no_grad(), _capturing(self.model, len(tokens), self.found):
-            logits = self.model(torch.tensor([list(tokens)]), use_cache=False).logits
-        self.found.logits = logits[0].float().numpy()
-        return self.found
+        with (
+            torch.no_grad(),
+            _before_rotation(self.model, found),
+            _capturing(self.model, len(tokens), found),
+        ):
+            _RUNNING.append(found)
+            try:
+                logits = self.model(torch.tensor([list(tokens)]), use_cache=False).logits
+            finally:
+                _RUNNING.pop()
+        found.logits = logits[0].float().numpy()
+        return found
+
+    def logits(self, tokens: Sequence[int], attention: str) -> Array:
+        """Returns the logits with another of transformers' attention implementations."""
+        self.model.set_attn_implementation(attention)
+        try:
+            return self.oracle.logits(tokens)
+        finally:
+            self.model.set_attn_implementation(_KEEPING)
 
     def taps(self, tokens: Sequence[int]) -> dict[str, Array]:
         """Returns what the graph's taps are in the reference, ``[tokens, …]`` by their names."""
@@ -165,6 +218,13 @@ class Reference:
             taps[f"{owner}.{QUERIES}"] = self._canonical(q)
             taps[f"{owner}.{KEYS}"] = self._canonical(k)
             taps[f"{owner}.v_proj"] = v.reshape(len(tokens), -1)
+            # Where norms of q and k stand between, projections are what the map says.
+            if f"{owner}.q_norm" not in taps:
+                before = found.projected.get(layer, (q, k))
+                for part, heads, whole in zip("qk", before, (q, k), strict=True):
+                    if heads.shape == whole.shape:
+                        flat = self._canonical(heads).reshape(len(tokens), -1)
+                        taps[f"{owner}.{part}_proj"] = flat
         taps["lm_head"] = found.logits
         return taps
 
@@ -179,13 +239,13 @@ class Reference:
         except PortError:  # A rule for several tensors, such as those of experts.
             return {}
         return {
-            name.removesuffix(".weight"): np.from_dlpack(tensor.read().data).T.copy()
+            name.removesuffix(".weight"): np.from_dlpack(tensor.read().data).T.astype(np.float32)
             for name, tensor in plan.produced.items()
         }
 
     def _canonical(self, heads: Array) -> Array:
         for rule in self.weight_map.rules:
-            if isinstance(rule, CanonicalRope):
+            if isinstance(rule, CanonicalRope) and heads.shape[-1] == rule.rope.head_dim:
                 return heads[..., rule.order()]
         return heads
 
@@ -193,6 +253,12 @@ class Reference:
 def _tensor(name: str, array: Array) -> Tensor:
     data = WeightData.from_numpy(array, name)
     return Tensor.of(name, data)
+
+
+def _beginning(paths: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Returns the words that all paths begin with."""
+    shared = (len({*words}) == 1 for words in zip(*paths, strict=False))
+    return paths[0][: sum(itertools.takewhile(bool, shared))]
 
 
 def _modules(weight_map: WeightMap, headers: Sequence[Tensor]) -> dict[str, str]:
@@ -205,7 +271,6 @@ def _modules(weight_map: WeightMap, headers: Sequence[Tensor]) -> dict[str, str]
             below += [origin.split(".")[:-1] for origin in tensor.origin]
     found = {}
     for name, paths in origins.items():
-        common = os.path.commonprefix([tuple(path) for path in paths])
-        if common:
+        if common := _beginning(paths):
             found[name] = ".".join(common)
     return found

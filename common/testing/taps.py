@@ -62,16 +62,14 @@ class Recorder:
         if not name or not isinstance(outputs, TensorValue):
             return
         taken = args[0] if args else None
-        if isinstance(taken, TensorValue) and taken.dtype.is_float():
-            if not self._is_known(taken):
-                self.add(name + INPUT, taken)
+        if isinstance(taken, TensorValue) and taken.dtype.is_float() and not self._is_known(taken):
+            self.add(name + INPUT, taken)
         if isinstance(layer, StackedLinear):
+            # Its own name is left out of its parts' names, so that it goes by its owner's.
             self._know(outputs)
-            parent = name.rpartition(".")[0]
-            for part, tensor in zip(
-                layer._names, ops.split(outputs, layer._out_dims, axis=-1), strict=True
-            ):
-                self.add(f"{parent}.{part}", tensor)
+            parts = ops.split(outputs, layer._out_dims, axis=-1)
+            for part, tensor in zip(layer._names, parts, strict=True):
+                self.add(f"{name}.{part}", tensor)
         else:
             self.add(name, outputs)
 
@@ -87,6 +85,11 @@ class Recorder:
 
     def _is_known(self, tensor: TensorValue) -> bool:
         return hash(tensor._mlir_value) in self._given
+
+    def of_every_token(self) -> dict[str, TensorValue]:
+        """Returns the taps with a row for each token: the head also runs on last tokens alone."""
+        tokens = next(iter(self.tensors.values())).shape[0]
+        return {name: tensor for name, tensor in self.tensors.items() if tensor.shape[0] == tokens}
 
     def attended(self, q: TensorValue, step: Step, layer: int, kv: KVCacheParams) -> None:
         """Takes what attention multiplies."""
@@ -131,11 +134,11 @@ def tapping(names: dict[str, list[str]]) -> Iterator[None]:
             outputs = call(decoder, *inputs)
         finally:
             hooks.clear_hooks()
-        return (*outputs, *recorders[-1].tensors.values())
+        return (*outputs, *recorders[-1].of_every_token().values())
 
     def trace_tapped(decoder: Any, *inputs: Any, **options: Any) -> Any:
         graph = trace(decoder, *inputs, **options)
-        names[graph.name] = list(recorders.pop().tensors)
+        names[graph.name] = list(recorders.pop().of_every_token())
         return graph
 
     with (
