@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import attention, channels, linear, mlp, norms, rotation, sums
+from . import attention, channels, linear, mlp, norms, rotation, rounding, sums
 from .difference import ROUNDING, Difference, Rounding, Taps, comparable, differences, first_wrong
-from .scene import Cause, Scene
+from .scene import EXPLAINS, Cause, Scene
 from .shapes import PLACES, place, symptoms
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
 
 RULES = (
     rotation.rotary,
+    rotation.head_norms,
     norms.norm,
     mlp.activations,
     attention.context,
@@ -43,9 +44,8 @@ RULES = (
     *linear.RULES,
     channels.permuted,
     channels.wrong_channels,
+    rounding.lost_bits,
 )
-#: What explains less of the error than this is no hypothesis about it.
-EXPLAINS = 0.5
 #: The score of the first cause that a symptom suggests, and how much less each next one has.
 USUAL, STEP = 0.45, 0.01
 

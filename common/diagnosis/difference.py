@@ -91,21 +91,22 @@ class Difference:
         return {
             "name": self.name,
             "shape": list(self.shape),
-            "cosine": self.cosine,
-            "relative": self.relative,
-            "worst": self.worst,
+            "cosine": _short(self.cosine, 9),
+            "relative": _short(self.relative),
+            "worst": _short(self.worst),
             "at": list(self.at),
-            "norm_ratio": self.norm_ratio,
-            "error": self.error,
-            "limit": self.limit,
+            "norm_ratio": _short(self.norm_ratio, 9),
+            "error": _short(self.error),
+            "limit": _short(self.limit),
             "wrong": self.wrong,
             "by_token": [_short(value) for value in self.by_token],
             "by_channel": [_short(value) for value in self.by_channel],
         }
 
 
-def _short(value: np.float32) -> float:
-    return float(f"{value:.3g}")
+def _short(value: float | np.float32, digits: int = 3) -> float | None:
+    """Returns a number as JSON can say it: shortly, and none where there is none."""
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else None
 
 
 def _profile(error: Array, size: Array) -> Array:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .scene import Cause, Float, Rule, Scene, fits
+from .norms import is_norm
+from .scene import Cause, Float, Rule, Scene, explained, fits
 
 
 def _names(scene: Scene, shape: tuple[int, ...]) -> Iterator[str]:
@@ -80,13 +81,15 @@ def untied(scene: Scene) -> Rule:
     if x is None or embedding is None or embedding.shape[1] != x.shape[1]:
         return
     made = x @ embedding.T
-    ours, theirs = (t - _factor(t, made) * made for t in (scene.z, scene.y))
-    share = [
-        float(np.linalg.norm(t) / np.linalg.norm(s))
-        for t, s in ((ours, scene.z), (theirs, scene.y))
-    ]
-    if share[1] < 0.01 < 0.5 < share[0]:
+    ours, theirs = (_left(t, made) for t in (scene.z, scene.y))
+    if theirs < 0.01 < 0.5 < ours:
         yield Cause("tied-head", 0.95, "the reference's logits are the embedding's, the port's not")
+
+
+def _left(tensor: Float, made: Float) -> float:
+    """Returns which share of a tensor is no multiple of another."""
+    rest = tensor - _factor(tensor, made) * made
+    return float(np.linalg.norm(rest)) / max(float(np.linalg.norm(tensor)), 1e-30)
 
 
 def offset(scene: Scene) -> Rule:
@@ -116,10 +119,11 @@ def factor(scene: Scene) -> Rule:
     score = 0.97 * scene.explained(found * scene.y)
     if score < 0.5:
         return
-    said = f"the port's is {found:.5g} times the reference's{scene.scalars(abs(found))}"
-    said += scene.scalars(abs(1 / found)) if found and not scene.scalars(abs(found)) else ""
+    said = f"the port's is {found:.5g} times the reference's"
+    if found:
+        said += scene.scalars(abs(found)) or scene.scalars(abs(1 / found))
     last = scene.part
-    if scene.name == "embed_tokens" or scene.name == "layers.0.input":
+    if scene.name in ("embed_tokens", "layers.0.input_layernorm.input"):
         yield Cause("embedding-scale", score, said)
     elif scene.name == "lm_head":
         yield Cause("logit-scale", score, said)
@@ -133,11 +137,11 @@ def factor(scene: Scene) -> Rule:
 
 def by_channel(scene: Scene) -> Rule:
     """Asks whether each channel is off by a factor of its own."""
-    if len(scene.z) < 3:
+    if len(scene.z) < 3 or not is_norm(scene):
         return
     factors = (scene.z * scene.y).sum(0) / np.maximum((scene.y * scene.y).sum(0), 1e-30)
     score = 0.85 * scene.explained(scene.y * factors)
-    if score < 0.5 or ("norm" not in scene.name and scene.layer):
+    if score < 0.5:
         return
     said = "each channel is off by a factor of its own"
     if not scene.layer:
@@ -155,9 +159,23 @@ def softcap(scene: Scene) -> Rule:
         errors = [float(np.linalg.norm(bounded - c * np.tanh(free / c))) for c in grid]
         cap = float(grid[int(np.argmin(errors))])
         score = 1 - min(errors) / float(np.linalg.norm(scene.z - scene.y))
-        if score > 0.8:
+        # Signs alone, bounded low enough, explain much of anything.
+        if score > 0.8 and min(errors) < 0.05 * float(np.linalg.norm(bounded)):
             said = f"the {whose}'s logits are the other's, bounded at {cap:.3g}"
             yield Cause("logit-softcap", score, said + scene.scalars(cap, 0.03))
 
 
-RULES = (projection, untied, offset, factor, by_channel, softcap)
+def rows(scene: Scene) -> Rule:
+    """Asks whether the port's embeddings are rows of other tokens."""
+    table = scene.weight(f"{scene.name}.weight") if scene.name == "embed_tokens" else None
+    if table is None or table.ndim != 2:
+        return
+    ours, theirs = (
+        (np.linalg.norm(table[None] - t[:16, None], axis=-1)).argmin(-1) for t in (scene.z, scene.y)
+    )
+    score = explained(scene.z[:16], scene.y[:16], table[ours], scene.noise)
+    said = f"the port has the rows of tokens {ours[:4].tolist()} for {theirs[:4].tolist()}"
+    yield Cause("vocabulary", score, said)
+
+
+RULES = (projection, rows, untied, offset, factor, by_channel, softcap)

@@ -128,6 +128,20 @@ def _sides(scene: Scene, rows: slice) -> tuple[Rotation | None, Rotation | None]
     return found[0], found[1]
 
 
+def head_norms(scene: Scene) -> Rule:
+    """Asks whether heads are normed on one side only: a rotation keeps their lengths."""
+    if scene.part not in ("q_rotated", "k_cached"):
+        return
+    shape = (len(scene.z), -1, scene.head_dim)
+    lengths = [np.linalg.norm(side.reshape(shape), axis=-1) for side in (scene.y, scene.z)]
+    spread = [float(np.std(length) / np.mean(length)) for length in lengths]
+    ratios = lengths[1] / np.maximum(lengths[0], 1e-30)
+    if np.std(ratios) > 0.02 * np.mean(ratios):
+        theirs, ours = (f"{share:.1%}" for share in spread)
+        said = f"the lengths of heads vary by {theirs} in the reference, by {ours} in the port"
+        yield Cause("qk-norm", 0.95 if min(spread) < 0.02 else 0.75, said)
+
+
 def rotary(scene: Scene) -> Rule:
     """Compares what positions did to q and k."""
     if scene.part not in ("q_rotated", "k_cached"):
@@ -143,7 +157,7 @@ def _judged(
 ) -> list[tuple[str, float]]:
     if theirs is None or ours is None:
         # A layout that only one side explains was permuted twice, or not at all.
-        return [("rope-layout", 0.7), ("qk-norm", 0.4)]
+        return [("rope-layout", 0.7), ("rope-partial", 0.6)]
     if scene.decoding:
         return [("cache-position", 0.95), ("rope-scaling", 0.4)]
     if (theirs.pairing == "none") != (ours.pairing == "none"):

@@ -25,6 +25,10 @@ from .difference import Difference, Taps
 Float = npt.NDArray[np.float64]
 
 
+#: What explains less of the error than this is no hypothesis about it.
+EXPLAINS = 0.5
+
+
 @dataclass(frozen=True)
 class Cause:
     """A likely cause.
@@ -38,6 +42,11 @@ class Cause:
     id: str
     score: float
     evidence: str
+
+    @property
+    def share(self) -> str:
+        """The score as a person reads it; below a half nothing was computed."""
+        return f"{self.score:.0%}" if self.score > EXPLAINS else "a guess"
 
 
 @dataclass

@@ -81,6 +81,8 @@ def residual(scene: Scene) -> Rule:
         yield Cause("norm-place", 0.8 * score, said)
         yield Cause("residual-scale", 0.5 * score, said)
         return
+    if scene.name == "layers.0.input_layernorm.input":
+        return  # It is the embedding, and no sum yet.
     factor = next(b / a for a, b in changed.values())
     yield Cause("residual-scale", score, said + scene.scalars(abs(factor)))
     yield Cause("residual-wiring", 0.5 * score, said)

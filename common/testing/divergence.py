@@ -193,8 +193,7 @@ class Hunt:
 
 
 def _brief(found: Difference) -> dict[str, Any]:
-    profiles = ("by_channel",)
-    return {key: value for key, value in found.to_json().items() if key not in profiles}
+    return {key: value for key, value in found.to_json().items() if key != "by_channel"}
 
 
 def check_reference(reference: Reference, tokens: Sequence[int], port: Port) -> list[str]:

@@ -467,9 +467,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # Sums.
     Fault("attention halved", S, _MIDDLE, "residual-scale", named("PreNormBlock", _Halved)),
-    Fault(
-        "from the norm", S, _MIDDLE, "residual-wiring", named("PreNormBlock", _FromNorm)
-    ),
+    Fault("from the norm", S, _MIDDLE, "residual-wiring", named("PreNormBlock", _FromNorm)),
     Fault(
         "parallel for sequential",
         S,
