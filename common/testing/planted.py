@@ -12,6 +12,7 @@ What is wrong in weights alone runs in the healthy port's graph, initialised wit
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,12 @@ import numpy as np
 
 from common.pipeline.target import Target
 
-from .batch import Batch
+from .batch import Batch, storing
 from .checkpoints import write_checkpoint
+from .compile import reusing
 from .declare import load_port
 from .divergence import Hunt, Subject, Table, hunted
-from .faults import FIXTURES, Fault
+from .faults import FAULTS, FIXTURES, Fault
 from .harness import build
 from .reference_taps import Reference
 from .taps import tapping
@@ -121,3 +123,35 @@ class Planted:
             table,
             encoding=self.target.encoding,
         )
+
+
+def faults_in(target: Target) -> tuple[Fault, ...]:
+    """Returns the faults that are hunted in an encoding: rounding to bfloat16 hides the small."""
+    return FAULTS if target == Target() else ()
+
+
+def compile_planted(target: Target, directory: Path, progress: Callable[[str], None]) -> None:
+    """Compiles the ports of an encoding, and what else their pipelines run, into a directory."""
+    target.stand_in()
+    from max.engine import MefStore
+
+    directory.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch, storing(MefStore.for_export(directory)):
+        planted = Planted(Path(scratch), target)
+        planted.collect(faults_in(target), progress)
+        planted.batch.export(directory)
+
+
+def load_planted(
+    target: Target, scratch: Path, directory: Path | None, progress: Callable[[str], None]
+) -> Planted:
+    """Returns the ports of an encoding, from what was compiled, or compiled here and now."""
+    planted = Planted(scratch, target)
+    with reusing(directory):
+        planted.collect(faults_in(target), progress)
+    if directory:
+        planted.batch.load(directory)
+    else:
+        progress("compiling (many minutes when cold)")
+        planted.batch.compile()
+    return planted
