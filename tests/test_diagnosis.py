@@ -16,7 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.diagnosis import PLACES, ROUNDING, RULES, differences, first_wrong
+from common.diagnosis import (
+    PLACES,
+    ROUNDING,
+    RULES,
+    Scene,
+    diagnose,
+    differences,
+    first_wrong,
+)
 from common.diagnosis.rotation import rotation
 from common.diagnosis.rounding import LARGEST
 from common.testing.checkpoints import write_checkpoint
@@ -326,6 +334,57 @@ def test_attention_forms_that_differ_are_the_answer(
     )
     (problem,) = check_reference(reference, TOKENS, subject.port)
     assert "between eager and sdpa" in problem
+
+
+def mixture(
+    weights: dict[str, Any], x: Any, *, top: int = 2, normed: bool = True, order: Any = None
+) -> Any:
+    gate, up, down = (
+        weights[f"layers.0.mlp.experts.{p}_proj.weight"] for p in ("gate", "up", "down")
+    )
+    logits = x @ weights["layers.0.mlp.gate.weight"].T
+    scores = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    scores = np.where(scores >= np.sort(scores, -1)[:, [-top]], scores, 0)
+    scores = scores / scores.sum(-1, keepdims=True) if normed else scores
+    made = np.zeros_like(x)
+    for share, e in zip(scores.T, range(len(gate)) if order is None else order, strict=True):
+        inner = x @ gate[e].T
+        made += share[:, None] * ((inner / (1 + np.exp(-inner)) * (x @ up[e].T)) @ down[e].T)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("cause", "change"),
+    [
+        ("router-norm", dict(normed=False)),
+        ("router-scores", dict(top=3)),
+        ("expert-order", dict(order=[0, 2, 1, 4, 3])),
+        ("gate-up", dict(exchange=True)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_shares_of_experts_are_read_from_their_sum(cause: str, change: dict[str, Any]) -> None:
+    rng = np.random.default_rng(2)
+    shapes = {"gate": (5, 12, 16), "up": (5, 12, 16), "down": (5, 16, 12)}
+    weights = {
+        f"layers.0.mlp.experts.{part}_proj.weight": rng.normal(size=shape) / 4
+        for part, shape in shapes.items()
+    }
+    weights["layers.0.mlp.gate.weight"] = rng.normal(size=(5, 16))
+    x, wrong = rng.normal(size=(40, 16)), dict(weights)
+    if change.pop("exchange", False):
+        gate, up = (f"layers.0.mlp.experts.{part}_proj.weight" for part in ("gate", "up"))
+        wrong[gate], wrong[up] = wrong[up], wrong[gate]
+    reference = {"layers.0.post_attention_layernorm": x, "layers.0.mlp": mixture(weights, x)}
+    port = {**reference, "layers.0.mlp": mixture(wrong, x, **change)}
+    first = first_wrong(differences(port, reference, ROUNDING["float32"]))
+    assert first is not None
+    scene = Scene(
+        port, reference, first, 40, {}, weights, heads=2, kv_heads=2, head_dim=8, noise=1e-6
+    )
+    symptoms, causes = diagnose(scene, TABLE)
+    assert causes[0].id == cause, causes[:3]
+    assert {"some-tokens", "all-experts"} & {*symptoms}
 
 
 def test_rules_name_causes_that_the_table_has() -> None:

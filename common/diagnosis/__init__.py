@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from . import attention, channels, linear, mlp, norms, rotation, rounding, sums
+from . import attention, channels, experts, linear, mlp, norms, rotation, rounding, sums
 from .difference import ROUNDING, Difference, Rounding, Taps, comparable, differences, first_wrong
 from .scene import EXPLAINS, Cause, Scene
 from .shapes import PLACES, place, symptoms
@@ -39,6 +39,7 @@ RULES = (
     rotation.head_norms,
     norms.norm,
     mlp.activations,
+    experts.experts,
     attention.context,
     sums.residual,
     *linear.RULES,

@@ -55,10 +55,7 @@ def place(scene: Scene) -> str:
         return "activations"
     if part in ("q_proj", "k_proj", "v_proj", "qkv_proj"):
         return "projection"
-    if (
-        any(word in name for word in ("expert", "router", "moe", "mlp.gate"))
-        and part != "gate_proj"
-    ):
+    if f"{scene.layer}.mlp.gate.weight" in scene.weights and ".mlp" in name:
         return "experts"
     return "matrix" if part.endswith("_proj") else "sublayer"
 

@@ -172,7 +172,13 @@ class Reference:
         self.oracle = Oracle(directory, attention=_KEEPING, witness=witness)
         self.model = self.oracle.model
         self.weight_map = weight_map
-        self.modules = _modules(weight_map, headers)
+        known = {name for name, _ in self.model.named_modules()}
+        prefix = self.model.base_model_prefix
+        # transformers renames some modules of older checkpoints, to the names that ports use.
+        self.modules = {
+            name: module if module in known else f"{prefix}.{name}"
+            for name, module in _modules(weight_map, headers).items()
+        }
         self.kinds = {name: type(module).__name__ for name, module in self.model.named_modules()}
 
     def capture(self, tokens: Sequence[int]) -> Captured:
