@@ -266,11 +266,23 @@ def test_values_that_are_no_numbers_are_a_divergence() -> None:
 def test_one_wrong_token_is_enough() -> None:
     exact = np.random.default_rng(0).normal(size=(200, 64)).astype(np.float32)
     wrong = exact.copy()
-    wrong[17] *= 1.001
+    wrong[17] *= 1.0001
     (found,) = differences({"a": wrong}, {"a": exact}, ROUNDING["float32"])
     assert found.wrong
     assert found.at[0] == 17
     assert [i for i, error in enumerate(found.by_token) if error > found.limit] == [17]
+
+
+def test_errors_that_grow_as_rounding_does_are_none() -> None:
+    rng = np.random.default_rng(3)
+    exact = {str(i): rng.normal(size=(20, 64)).astype(np.float32) for i in range(9)}
+    noise = {name: rng.normal(size=(20, 64)) * 1e-6 * 1.5 ** int(name) for name in exact}
+    port = {name: (exact[name] + noise[name]).astype(np.float32) for name in exact}
+    assert first_wrong(differences(port, exact, ROUNDING["float32"])) is None
+    port["5"] = (exact["5"] + 20 * noise["5"]).astype(np.float32)
+    found = first_wrong(differences(port, exact, ROUNDING["float32"]))
+    assert found is not None
+    assert found.name == "5"
 
 
 @pytest.mark.parametrize("pairing", ["halves", "neighbours"])

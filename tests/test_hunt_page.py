@@ -58,7 +58,7 @@ def run(*arguments: str, dark: bool, width: int, home: Path) -> str:
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert ran.returncode == 0, ran.stderr[-500:]
     return ran.stdout

@@ -148,8 +148,18 @@ def rotary(scene: Scene) -> Rule:
         return
     theirs, ours = _sides(scene, scene.rows)
     said = f"the reference {theirs or 'does something else'}; the port {ours or 'something else'}"
+    if theirs and ours and (behind := _behind(theirs, ours)):
+        said += f", {abs(behind)} positions {'behind' if behind < 0 else 'ahead'} of the token's"
     for cause, score in _judged(scene, theirs, ours):
         yield Cause(cause, score, said)
+
+
+def _behind(theirs: Rotation, ours: Rotation) -> int:
+    """Returns by how many positions the port rotates too far, if that is all that differs."""
+    if theirs.turns.shape != ours.turns.shape or not len(theirs.frequencies):
+        return 0
+    apart = (ours.turns * np.conj(theirs.turns))[:, 0]
+    return round(float(np.angle(apart.mean()) / theirs.frequencies[0]))
 
 
 def _judged(
