@@ -15,6 +15,9 @@ import numpy as np
 from .norms import is_norm
 from .scene import Cause, Float, Rule, Scene, explained, fits
 
+#: So many logits of a token show a cap as well as all of them.
+CHANNELS = 2048
+
 
 def _names(scene: Scene, shape: tuple[int, ...]) -> Iterator[str]:
     """Returns weights of a shape: the module's own, then its neighbours', then others'."""
@@ -154,11 +157,12 @@ def softcap(scene: Scene) -> Rule:
     """Asks whether logits are bounded on one side only."""
     if scene.name != "lm_head":
         return
-    for bounded, free, whose in ((scene.z, scene.y, "port"), (scene.y, scene.z, "reference")):
+    z, y = scene.z[:, :CHANNELS], scene.y[:, :CHANNELS]
+    for bounded, free, whose in ((z, y, "port"), (y, z, "reference")):
         grid = np.exp2(np.linspace(-3, 9, 241))
         errors = [float(np.linalg.norm(bounded - c * np.tanh(free / c))) for c in grid]
         cap = float(grid[int(np.argmin(errors))])
-        score = 1 - min(errors) / float(np.linalg.norm(scene.z - scene.y))
+        score = 1 - min(errors) / float(np.linalg.norm(z - y))
         # Signs alone, bounded low enough, explain much of anything.
         if score > 0.8 and min(errors) < 0.05 * float(np.linalg.norm(bounded)):
             said = f"the {whose}'s logits are the other's, bounded at {cap:.3g}"
@@ -170,9 +174,8 @@ def rows(scene: Scene) -> Rule:
     table = scene.weight(f"{scene.name}.weight") if scene.name == "embed_tokens" else None
     if table is None or table.ndim != 2:
         return
-    ours, theirs = (
-        (np.linalg.norm(table[None] - t[:16, None], axis=-1)).argmin(-1) for t in (scene.z, scene.y)
-    )
+    squares = (table * table).sum(1)
+    ours, theirs = ((squares - 2 * t[:16] @ table.T).argmin(-1) for t in (scene.z, scene.y))
     score = explained(scene.z[:16], scene.y[:16], table[ours], scene.noise)
     said = f"the port has the rows of tokens {ours[:4].tolist()} for {theirs[:4].tolist()}"
     yield Cause("vocabulary", score, said)

@@ -158,6 +158,9 @@ def _judged(scene: Scene, their: Norm, our: Norm) -> list[tuple[str, float]]:
         return [("final-norm", 1.0), ("norm-place", 0.7)] if final else [("norm-place", 1.0)]
     plain = {scene.name, f"1 + {scene.name}", ""}
     if our.weight != their.weight and our.weight not in plain:
+        # The same norm of another layer is no other place.
+        if our.weight.rpartition(".")[2] == scene.part:
+            return [("weight-exchanged", 1.0), ("layer-pattern", 0.8), ("norm-place", 0.7)]
         return [("norm-place", 1.0), ("weight-exchanged", 0.9)]
     if our.weight != their.weight or our.kind != their.kind:
         others = [("final-norm", 0.7)] if final else [("norm-eps", 0.3)]

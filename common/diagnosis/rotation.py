@@ -149,7 +149,7 @@ def rotary(scene: Scene) -> Rule:
     theirs, ours = _sides(scene, scene.rows)
     said = f"the reference {theirs or 'does something else'}; the port {ours or 'something else'}"
     if theirs and ours and (behind := _behind(theirs, ours)):
-        said += f", {abs(behind)} positions {'behind' if behind < 0 else 'ahead'} of the token's"
+        said += f", by {abs(behind)} {'behind' if behind < 0 else 'ahead of'} the token's position"
     for cause, score in _judged(scene, theirs, ours):
         yield Cause(cause, score, said)
 
