@@ -7,9 +7,9 @@
 
 """Which ports compile together."""
 
-# Ports of a group, about: a compile's floor is worth some five ports, and a group of three times
-# this size still compiles within 15 minutes on 2 cores.
-GROUP_SIZE = 6
+# Ports of a group, about. A compile takes some 150 CPU seconds, and 27 more for each fixture: a
+# group of twice this size, the most that hashing makes, is done within 15 minutes on 2 cores.
+GROUP_SIZE = 12
 
 def _digest(name):
     # hash() of names that share letters is close together; this spreads it.

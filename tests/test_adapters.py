@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ from max.graph.type import Shape
 from max.graph.weights import WeightData
 from transformers import AutoConfig
 
+from architectures.gpt2 import weight_adapters as gpt2
 from architectures.smollm3.model_config import SmolLM3Config
 from architectures.smollm3.weight_adapters import weight_map
 from common.adapters import (
     MXFP4,
+    Add,
     CanonicalRope,
     Cast,
     Drop,
@@ -142,6 +145,14 @@ def test_a_head_on_disk_is_used_unless_tied(tied: bool, left: list[str]) -> None
     )
     checkpoint = [stored("lm_head.weight", numbers(2, 2))]
     assert list(plan(config, weight_map, checkpoint, DType.float32).produced) == left
+
+
+def test_frequencies_on_disk_are_left_out_of_every_port() -> None:
+    config = SmolLM3Config.from_huggingface(AutoConfig.for_model("smollm3"))
+    checkpoint = [stored("model.layers.0.self_attn.rotary_emb.inv_freq", numbers(4))]
+    planned = plan(config, weight_map, checkpoint, DType.float32)
+    assert not planned.produced
+    assert planned.dropped[0].dropped == "frequencies of RoPE, which the config decides"
 
 
 def test_cast_takes_what_it_is_told() -> None:
@@ -319,10 +330,15 @@ def test_stack_and_unstack_are_inverse(count: int, rows: int, data: st.DataObjec
 
 def test_a_stack_with_a_gap_or_an_odd_member_is_refused() -> None:
     rule = Stack(r"e\.(?P<i>\d+)\.w", "w")
-    with pytest.raises(PortError, match=r"number 1 is not in the checkpoint \(number 2: e.2.w\)"):
+    with pytest.raises(PortError, match=r"parameter w, number 1 of 3 \(number 2: e.2.w\)"):
         convert({"e.0.w": numbers(2), "e.2.w": numbers(2)}, rule)
     with pytest.raises(PortError, match=r"tensor e.1.w is .*float32 \[3\]; e.0.w, stacked with it"):
         convert({"e.0.w": numbers(2), "e.1.w": numbers(3)}, rule)
+    counted = {f"e.{i}.w": numbers(2) for i in range(3)}
+    with pytest.raises(PortError, match=r"parameter w, number 3 of 4 \(number 2: e.2.w\)"):
+        convert(counted, replace(rule, count=4))
+    with pytest.raises(PortError, match=r"tensor e.2.w is number 2 of w, which has 2"):
+        convert(counted, replace(rule, count=2))
 
 
 def test_reshape_and_slice() -> None:
@@ -374,6 +390,16 @@ def test_canonical_rope_keeps_every_dot_product(
     assert found == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [DType.float32, DType.float16])
+def test_add_changes_numbers_and_leaves_integers(dtype: DType) -> None:
+    ones = np.array([1.0, -0.5], dtype.to_numpy())
+    tensors = [stored("a.norm", ones, dtype), stored("n.norm", numbers(2), DType.int32)]
+    planned = WeightMap(Add(r".*norm", -1.0)).plan(tensors).produced
+    assert planned["a.norm"].dtype == DType.float32
+    assert read(planned["a.norm"]).view(np.float32).tolist() == [0.0, -1.5]
+    assert planned["n.norm"] is tensors[1]
+
+
 def test_canonical_rope_permutes_each_head_of_q_and_k_only() -> None:
     rope = RopeParameters.read({"rope_theta": 1e4}, head_dim=4, max_position_embeddings=8)
     rule = CanonicalRope(rope=rope, interleaved=True)
@@ -387,6 +413,17 @@ def test_canonical_rope_permutes_each_head_of_q_and_k_only() -> None:
     assert found[f"{prefix}q_norm.weight"].tolist() == [0, 2, 1, 3]
     with pytest.raises(PortError, match="has 6 rows, which are not whole heads of 4"):
         convert({f"{prefix}q_proj.bias": numbers(6)}, rule)
+
+
+def test_canonical_rope_permutes_the_columns_of_a_norm_with_a_row_for_each_head() -> None:
+    rope = RopeParameters.read({"rope_theta": 1e4}, head_dim=4, max_position_embeddings=8)
+    rule = CanonicalRope(rope=rope, interleaved=True)
+    # As many heads as columns, so that the axes cannot be told apart by their lengths.
+    name = "layers.0.self_attn.k_norm.weight"
+    found = convert({name: numbers(4, 4)}, rule)[name]
+    assert found.tolist() == numbers(4, 4)[:, [0, 2, 1, 3]].tolist()
+    with pytest.raises(PortError, match="has 6 columns, which are not whole heads of 4"):
+        convert({name: numbers(4, 6)}, rule)
 
 
 def parameters(shapes: dict[str, Iterable[int]]) -> dict[str, Weight]:
@@ -435,3 +472,17 @@ def test_audit_names_the_misfit(
 ) -> None:
     with pytest.raises(PortError, match=message):
         audit(weights(made), parameters(shapes))
+
+
+@pytest.mark.parametrize("prefix", ["", "transformer."])
+def test_masks_of_older_files_are_dropped_and_biases_of_like_names_are_not(prefix: str) -> None:
+    config = gpt2.GPT2Config.from_huggingface(AutoConfig.for_model("gpt2", n_embd=8, n_head=2))
+    masks = {f"{prefix}h.0.attn.bias", f"{prefix}h.0.attn.masked_bias"}
+    tensors = [stored(name, numbers(1, 1, 4, 4)) for name in masks]
+    fused = stored(f"{prefix}h.0.attn.c_attn.bias", numbers(24))
+    planned = gpt2.weight_map(config).plan([*tensors, fused])
+    assert {tensor.source for tensor in planned.dropped} == masks
+    for i, part in enumerate("qkv"):
+        bias = planned.produced.pop(f"layers.0.self_attn.{part}_proj.bias")
+        np.testing.assert_array_equal(read(bias), numbers(24)[8 * i : 8 * i + 8])
+    assert planned.produced == {}

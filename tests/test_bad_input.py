@@ -208,6 +208,25 @@ def test_max_serve_itself_says_it_in_one_line(case: str, checkpoint: Path) -> No
     assert message in line
 
 
+def test_max_serve_refuses_more_than_the_positions_in_one_line(checkpoint: Path) -> None:
+    from tools.serving import command, environment, free_port
+
+    ran = subprocess.run(
+        command(checkpoint, port=free_port(), max_length=513),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=environment(),
+    )
+    assert ran.returncode != 0
+    assert "Traceback" not in ran.stdout + ran.stderr
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("ports: ")]
+    assert line == (
+        "ports: --max-length 513 is more than the 512 positions of the checkpoint"
+        " (max_position_embeddings in config.json)"
+    )
+
+
 def test_a_good_checkpoint_passes(checkpoint: Path) -> None:
     from tools.checkpoint import preflight
 

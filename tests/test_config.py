@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from max.pipelines.lib import MAXModelConfig
 from transformers import AutoConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from architectures.cohere2.model_config import Cohere2Config
+from architectures.gpt2.model_config import GPT2Config
 from architectures.smollm3.model_config import SmolLM3Config
 from common.config import ConfigKeys, RopeParameters
 from common.errors import PortError
@@ -93,6 +95,24 @@ def test_a_new_key_is_named() -> None:
     raw = {"attention_sinks": 4, "hidden_size": 2048}
     assert SmolLM3Config.unaccounted(config, raw) == ["attention_sinks"]
     assert SmolLM3Config.unaccounted(AutoConfig.for_model("smollm3"), {}) == []
+
+
+def test_either_spelling_of_an_attribute_is_accounted_for() -> None:
+    raw = {"n_embd": 64, "hidden_size": 64, "n_head": 4, "n_positions": 128, "n_widgets": 1}
+    config = AutoConfig.for_model("gpt2", **raw)
+    assert GPT2Config.unaccounted(config, raw) == ["n_widgets"]
+    assert GPT2Config.from_huggingface(config).intermediate_size == 256
+
+
+def test_nothing_longer_than_the_positions_is_served() -> None:
+    config = AutoConfig.for_model("gpt2", n_positions=128)
+
+    def longest(asked: int | None) -> int:
+        return GPT2Config.calculate_max_seq_len(config, MAXModelConfig(max_length=asked))
+
+    assert [longest(None), longest(64), longest(128)] == [128, 64, 128]
+    with pytest.raises(PortError, match="--max-length 129 is more than the 128 positions"):
+        longest(129)
 
 
 def test_a_missing_key_is_named_with_near_ones() -> None:

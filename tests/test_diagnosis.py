@@ -29,9 +29,10 @@ from common.diagnosis.rotation import rotation
 from common.diagnosis.rounding import LARGEST
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import WithConfig, WithModules, WithWeights, Witness, load_port
-from common.testing.divergence import Hunt, Subject, check_reference, judged
+from common.testing.divergence import Hunt, check_reference, judged
 from common.testing.faults import FAULTS, FIXTURES
 from common.testing.reference_taps import Reference
+from common.testing.subject import Subject
 from common.testing.verify import tokens
 from common.testing.witnesses import concatenated_qkv, rms_norm
 from tools.diff import TABLE

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unported import hide
 
 from common.config.keys import IGNORED
 from common.errors import PortError
@@ -25,6 +26,12 @@ from tools.config_keys import DELTA, IGNORABLE, KEYS, MACRO, UNKNOWN, meaning
 from tools.fit import GIB, GPUS, fit
 from tools.inspecting import Inspection, inspected
 from tools.source import open_source
+
+
+@pytest.fixture(autouse=True)
+def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide("starcoder2", monkeypatch)
+
 
 CONFIG: dict[str, Any] = {
     "architectures": ["Starcoder2ForCausalLM"],

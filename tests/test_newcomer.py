@@ -23,19 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from unported import without
 
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import Fixture, Port, slugs
 from tools.gates import Phase, run
 
 GUIDE = Path(__file__).parents[1] / "docs" / "porting.md"
-UNREGISTERED = """
-import sys
-from tools import __main__, installed
-known, hidden = installed.port_names(), sys.argv[1]
-installed.port_names = lambda: {name: slug for name, slug in known.items() if slug != hidden}
-__main__.main(sys.argv[2:])
-"""
 
 
 @dataclass(frozen=True)
@@ -92,10 +86,10 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
-def ports(slug: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a command as if ``slug`` had no port."""
+def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a command as if there were no ports: which is the nearest donor changes as they come."""
     return subprocess.run(
-        [sys.executable, "-P", "-c", UNREGISTERED, slug, *arguments],
+        [*without(*slugs()), *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -110,7 +104,7 @@ def test_the_gates_name_what_is_missing(
     new, model = NEWCOMERS[slug], str(checkpoints[slug])
 
     def said(code: int, *arguments: str) -> Any:
-        ran = ports(slug, *arguments, "--json", cwd=tmp_path)
+        ran = ports(*arguments, "--json", cwd=tmp_path)
         assert ran.returncode == code, ran.stdout + ran.stderr
         return json.loads(ran.stdout)
 
@@ -182,7 +176,7 @@ def test_the_guide_is_true(tmp_path: Path) -> None:
                 (tmp_path / arguments[0]).mkdir()
                 continue
             assert name == "./ports"
-            ran = ports("starcoder2", *arguments, cwd=tmp_path)
+            ran = ports(*arguments, cwd=tmp_path)
             code, said = ran.returncode, iter(collapsed(ran.stdout.splitlines()))
             for line in collapsed(shown):
                 assert line in said, f"{command} does not print {line!r} there:\n{ran.stdout}"

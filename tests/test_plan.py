@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
+from unported import hide, without
 
 from common.checkpoint import Header
 from common.errors import PortError
 from tools.plan import cell, planned, port_log
 from tools.source import Source
+
+
+@pytest.fixture(autouse=True)
+def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide("starcoder2", monkeypatch)
+
 
 STARCODER2 = {
     "architectures": ["Starcoder2ForCausalLM"],
@@ -51,7 +57,7 @@ def source(
 
 def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
+        [*without("starcoder2"), *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -135,7 +141,7 @@ def test_a_wall_is_in_the_paragraph() -> None:
 def test_keys_go_where_the_donor_takes_them() -> None:
     rows = {row["key"]: row["goes_to"] for row in planned(source()).config}
     assert rows["use_bias"] == rows["sliding_window"] == "a delta"
-    assert rows["residual_dropout"] == "nothing: training only"
+    assert rows["residual_dropout"] == "the donor reads or ignores it"
     assert rows["attention_bias"] == "ABSENT: False"
 
 
@@ -202,4 +208,4 @@ from tools.source import open_source
 port_log(planned(open_source({str(model(tmp_path / "model"))!r})))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """
-    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=dict(os.environ))
+    subprocess.run(without("starcoder2", then=code), check=True, env=dict(os.environ))

@@ -43,7 +43,7 @@ class Adapted:
     def __init__(self, slug: str, number: int, directory: Path) -> None:
         port = load_port(slug)
         self.directory = write_checkpoint(port, port.fixtures[number], directory)
-        architecture = port.architecture()
+        architecture = port.architecture(port.fixtures[number].class_name)
         self.config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
         self.weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
         loaded = load_file(directory / "model.safetensors")

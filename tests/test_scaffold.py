@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from unported import hide, without
 
 from common.errors import PortError
 from common.testing.declare import Unimplemented
@@ -29,6 +30,12 @@ from tools.package import open_package
 from tools.reference import NONE, Reference, changes
 from tools.scaffold import blueprint, files, literal, wrapped, write
 from tools.source import open_source
+
+
+@pytest.fixture(autouse=True)
+def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
+    hide("starcoder2", monkeypatch)
+
 
 STARCODER2 = {
     "architectures": ["Starcoder2ForCausalLM"],
@@ -123,7 +130,7 @@ PARTS = {
 
 def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
+        [*without("starcoder2"), *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -295,4 +302,4 @@ from tools.source import open_source
 files(blueprint(open_source({str(model)!r}), donor_of("gpt_neox"), None))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """
-    subprocess.run([sys.executable, "-P", "-c", code], check=True, env=dict(os.environ))
+    subprocess.run(without("starcoder2", then=code), check=True, env=dict(os.environ))

@@ -237,7 +237,6 @@ def test_serve_becomes_a_server_that_answers(checkpoint: Path, tmp_path: Path) -
 def test_a_stopped_server_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from tools.compare import ALIGNED, DIVERGED, PROBE, compared
 from tools.serving import Server, command, free_port
 port = free_port()
 server = Server(command(Path({str(checkpoint)!r}), port=port, max_length=512, extra={EXTRA}), port)
@@ -254,11 +253,13 @@ finally:
 
 def test_a_demo_that_is_ended_takes_its_server_along(tmp_path: Path) -> None:
     with python("-m", "tools", "demo", temporary=tmp_path) as process:
-        assert wait_for(lambda: len(processes_of(tmp_path)) > 1, 60)
+        assert wait_for(lambda: process.poll() is not None or len(processes_of(tmp_path)) > 1, 600)
+        assert process.poll() is None
         process.terminate()
         assert process.wait(60) == 128 + signal.SIGTERM
         assert processes_of(tmp_path) == []
-    assert list(tmp_path.iterdir()) == []
+    # torch may leave its cache; of the server nothing stays.
+    assert [p for p in tmp_path.iterdir() if not p.name.startswith("torchinductor")] == []
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,14 @@ def test_agreement_measures_in_deviations_of_the_oracle() -> None:
     assert found.top1 < 1
 
 
+def test_a_lead_within_rounding_is_a_tie() -> None:
+    oracle = np.array([[1.0, 0.99, -1.0], [1.0, -1.0, 0.0]], np.float32)
+    turned = oracle[:, [1, 0, 2]]
+    lost = 0.01 / oracle.astype(np.float64).std()
+    assert agreement(turned, oracle, tie=0.9 * lost).top1 == 0
+    assert agreement(turned, oracle, tie=1.1 * lost).top1 == 0.5
+
+
 GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, cosine=1e-12, top1=1.0)
 
 

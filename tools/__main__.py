@@ -33,6 +33,7 @@ from .list import list_ports
 from .plan import plan
 from .scaffold import scaffold
 from .serve import serve
+from .upstream import upstream
 from .verify import verify
 from .walls import check_walls
 from .weights import weights
@@ -57,6 +58,7 @@ app.command("verify")(verify)
 app.command("compare", context_settings={"allow_extra_args": True})(compare)
 app.command("diff")(diff)
 app.command("compile")(compile_graphs)
+app.command("upstream")(upstream)
 app.command("demo")(demo)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 app.command("list")(list_ports)

@@ -119,7 +119,7 @@ CLAIMS = (
     ),
     _part("RMSNorm", r"rms[- ]?norms?", "rmsnorm"),
     _part("LayerNorm", r"layer[- ]?norms?", "layernorm"),
-    _part("gated MLP", r"gated mlps?|swiglu|geglu|gated feed-forward", "gatedmlp"),
+    _part("gated MLP", r"gated mlps?|swiglu|geglu|gated feed-forward", "gatedmlp", "experts"),
     _part("two-matrix MLP", r"two-matrix|plain mlp", "plainmlp"),
     _part("mixture of experts", r"mixture of experts|moe|experts?|router", "moe", "expert"),
     _part("softcap", r"soft[- ]?cap(?:s|ped|ping)?", "softcap"),

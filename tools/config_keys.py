@@ -50,7 +50,8 @@ KEYS: tuple[Meaning, ...] = (
     _row(
         IGNORABLE,
         "identity of the checkpoint; architectures[0] is the name to register",
-        "architectures model_type auto_map _name_or_path id2label label2id task_specific_params",
+        "architectures model_type auto_map _name_or_path id2label label2id task_specific_params"
+        " _num_labels",
     ),
     _row(
         IGNORABLE,
@@ -76,7 +77,8 @@ KEYS: tuple[Meaning, ...] = (
     _row(
         IGNORABLE,
         "training only",
-        "*dropout *dropout_p *dropout_prob *_pdrop *drop_rate layerdrop initializer_* init_* *_init"
+        "*dropout *dropout_p *dropout_prob *_pdrop *drop_rate layerdrop gradient_checkpointing"
+        " initializer_* init_* *_init"
         " *aux_loss* z_loss_coefficient *_jitter_noise *jitter_eps moe_loss_weight *_init_*"
         " embedding_initializer_range rescale_prenorm_residual classifier_* time_step_min"
         " time_step_max time_step_floor time_step_scale linear_a_log_* linear_dt_*",

@@ -150,7 +150,9 @@ def _donor_keys(donor: Donor) -> _Keys:
             keys.optional |= set(_strings(node.args[0]))
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if ast.unparse(target) in ("NORM_EPS", "HIDDEN_ACT", "ATTENTION_BIAS", "OUTPUT_BIAS"):
+            if ast.unparse(target) in (
+                *("NORM_EPS", "INTERMEDIATE_SIZE", "HIDDEN_ACT", "ATTENTION_BIAS", "OUTPUT_BIAS"),
+            ):
                 named[ast.unparse(target)] = next(_strings(node.value), None)
             elif ast.unparse(target) in ("IGNORED", "LEGACY", "ABSENT"):
                 keys.optional |= set(_strings(node.value))

@@ -9,18 +9,20 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from common.errors import PortError
 from common.testing.declare import load_port
 
 from .progress import progress_line
-from .proof import ROOT
 
 PROMPT = "The quick brown fox"
 
@@ -47,7 +49,12 @@ def demo(
     tcp_port = free_port(port)
     log = Console(stderr=True)
     # A place that lasts, so that the printed command can be run by hand.
-    directory = ROOT / ".cache" / "demo" / slug
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(cache) / "max-ports" / "demo" / slug
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PortError(f"{directory} cannot be made: {error.strerror}") from None
     server: Server | None = None
     kept = False
     try:

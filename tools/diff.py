@@ -192,7 +192,8 @@ def _hunt(
     progress: Callable[[str], None],
 ) -> Hunt:
     progress("importing MAX and transformers")
-    from common.testing.divergence import Subject, hunt
+    from common.testing.divergence import hunt
+    from common.testing.subject import Subject
 
     subject = Subject.of(port, directory)
     tokens = chosen_tokens(directory, subject.settings, *given, fixture=checkpoint is None)

@@ -211,10 +211,11 @@ def deltas(subject: Subject) -> str:
         raise Shut(f"{len(missing)} not implemented: {'; '.join(missing)}")
     if not port.deltas:
         raise Shut("deltas.py declares none")
-    folder = modeling_file(port.model_type).parent
+    folders = [modeling_file(model_type).parent for model_type in set(port.classes.values())]
     for delta in port.deltas:
-        file, _, line = delta.reference.partition(":")
-        lines = (folder / file).read_text().splitlines() if (folder / file).is_file() else []
+        name, _, line = delta.reference.partition(":")
+        files = (folder / name for folder in folders if (folder / name).is_file())
+        lines = [row for file in files for row in file.read_text().splitlines()]
         if not (line.isdigit() and 0 < int(line) <= len(lines)):
             raise Shut(f"{delta.name}: transformers has no {delta.reference}")
     return f"{len(port.deltas)}, each with a witness"

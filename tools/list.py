@@ -30,7 +30,7 @@ def _entries() -> list[dict[str, Any]]:
         entries.append(
             {
                 "port": slug,
-                "class": architecture.name,
+                "class": ", ".join(port.classes),
                 "encodings": sorted(architecture.supported_encodings),
                 "deltas": [delta.name for delta in port.deltas],
                 "checkpoints": architecture.example_repo_ids,

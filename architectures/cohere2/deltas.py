@@ -6,24 +6,15 @@
 # ===----------------------------------------------------------------------=== #
 """How Cohere2 differs, and the checkpoints that show it."""
 
-from types import MethodType
 from typing import Any
 
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import rms_norm, split_half_rows
+from common.testing.witnesses import UNTIED, rms_norm, sequential, split_half_rows
 
 
 def _rotate(attention: Any) -> None:
     # The reference applies RoPE where this is set; its masks come from elsewhere.
     attention.sliding_window = attention.sliding_window or 1
-
-
-def _sequential(layer: Any) -> None:
-    def forward(self: Any, hidden_states: Any, **kwargs: Any) -> Any:
-        h = hidden_states + self.self_attn(self.input_layernorm(hidden_states), **kwargs)[0]
-        return h + self.mlp(self.input_layernorm(h))
-
-    layer.forward = MethodType(forward, layer)
 
 
 PORT = Port(
@@ -56,7 +47,7 @@ PORT = Port(
         Delta(
             "parallel block",
             "modeling_cohere2.py:329",
-            WithModules("Cohere2DecoderLayer", _sequential),
+            WithModules("Cohere2DecoderLayer", sequential),
         ),
         Delta(
             "LayerNorm, centred",
@@ -75,12 +66,7 @@ PORT = Port(
         ),
         Delta("sliding window", "modeling_cohere2.py:209", WithConfig({"sliding_window": 4096})),
         Delta("logit scale", "modeling_cohere2.py:491", WithConfig({"logit_scale": 1.0})),
-        Delta(
-            "tied head",
-            "modeling_cohere2.py:432",
-            WithConfig({"tie_word_embeddings": False}),
-            ("tied_window_128",),
-        ),
+        Delta("tied head", "modeling_cohere2.py:432", UNTIED, ("tied_window_128",)),
         Delta(
             "attention biases",
             "modeling_cohere2.py:212",

@@ -6,8 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """How GPT-NeoX differs, and the checkpoints that show it."""
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import concatenated_qkv, rms_norm, zero
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithWeights
+from common.testing.witnesses import UNTIED, concatenated_qkv, layer_norms, without
 
 
 def _rope(theta: float, factor: float) -> dict[str, float | str]:
@@ -64,29 +64,19 @@ PORT = Port(
             WithConfig({"use_parallel_residual": True}),
             ("sequential_tied_unbiased",),
         ),
-        Delta("LayerNorm, centred", "modeling_gpt_neox.py:251", WithModules("LayerNorm", rms_norm)),
-        Delta(
-            "LayerNorm biases",
-            "modeling_gpt_neox.py:251",
-            WithWeights(("layernorm.bias", "layer_norm.bias"), zero),
-        ),
+        *layer_norms("modeling_gpt_neox.py:251", "layernorm.bias", "layer_norm.bias"),
         Delta(
             "attention biases",
             "modeling_gpt_neox.py:200",
             WithConfig({"attention_bias": False}),
             ("parallel",),
         ),
-        Delta("MLP biases", "modeling_gpt_neox.py:41", WithWeights(("4h.bias", "to_h.bias"), zero)),
+        Delta("MLP biases", "modeling_gpt_neox.py:41", without("4h.bias", "to_h.bias")),
         Delta(
             "two-matrix MLP with erf GELU",
             "modeling_gpt_neox.py:43",
             WithConfig({"hidden_act": "relu"}),
         ),
-        Delta(
-            "tied head",
-            "modeling_gpt_neox.py:396",
-            WithConfig({"tie_word_embeddings": False}),
-            ("sequential_tied_unbiased",),
-        ),
+        Delta("tied head", "modeling_gpt_neox.py:396", UNTIED, ("sequential_tied_unbiased",)),
     ),
 )

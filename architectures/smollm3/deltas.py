@@ -7,6 +7,7 @@
 """How SmolLM3 differs, and the checkpoints that show it."""
 
 from common.testing.declare import Delta, Fixture, Port, WithConfig
+from common.testing.witnesses import UNTIED
 
 PORT = Port(
     model_type="smollm3",
@@ -42,12 +43,7 @@ PORT = Port(
             WithConfig({"layer_types": ["full_attention"] * 4}),
             ("untied_biased_sliding",),
         ),
-        Delta(
-            "tied head",
-            "modeling_smollm3.py:447",
-            WithConfig({"tie_word_embeddings": False}),
-            ("tied",),
-        ),
+        Delta("tied head", "modeling_smollm3.py:447", UNTIED, ("tied",)),
         Delta(
             "attention biases",
             "modeling_smollm3.py:199",

@@ -11,6 +11,7 @@ from .gguf import FromGGUF, gguf_map
 from .headers import described
 from .quantised import MXFP4, GroupOrder
 from .rules import (
+    Add,
     CanonicalRope,
     Cast,
     Drop,
@@ -33,6 +34,7 @@ from .weight_map import Adapter, Plan, WeightMap, plan
 __all__ = [
     "MXFP4",
     "Adapter",
+    "Add",
     "CanonicalRope",
     "Cast",
     "Drop",

@@ -20,13 +20,14 @@ from functools import cache
 
 from common.config import DecoderConfig
 
-from .rules import CanonicalRope, SplitQKV
+from .rules import CanonicalRope, Rule, SplitQKV
 from .tensor import Tensor
 from .weight_map import WeightMap
 
 #: Roles in gguf's ``MODEL_TENSOR``, and the graph's names for them.
 ROLES: Mapping[str, str] = {
     "TOKEN_EMBD": "embed_tokens",
+    "POS_EMBD": "embed_positions",
     "OUTPUT_NORM": "norm",
     "OUTPUT": "lm_head",
     "ATTN_NORM": "layers.{}.input_layernorm",
@@ -35,10 +36,18 @@ ROLES: Mapping[str, str] = {
     "ATTN_K": "layers.{}.self_attn.k_proj",
     "ATTN_V": "layers.{}.self_attn.v_proj",
     "ATTN_OUT": "layers.{}.self_attn.o_proj",
+    "ATTN_Q_NORM": "layers.{}.self_attn.q_norm",
+    "ATTN_K_NORM": "layers.{}.self_attn.k_norm",
+    "ATTN_POST_NORM": "layers.{}.post_self_attn_layernorm",
     "FFN_NORM": "layers.{}.post_attention_layernorm",
+    "FFN_POST_NORM": "layers.{}.post_mlp_layernorm",
     "FFN_GATE": "layers.{}.mlp.gate_proj",
     "FFN_UP": "layers.{}.mlp.up_proj",
     "FFN_DOWN": "layers.{}.mlp.down_proj",
+    "FFN_GATE_INP": "layers.{}.mlp.gate",
+    "FFN_GATE_EXP": "layers.{}.mlp.experts.gate_proj",
+    "FFN_UP_EXP": "layers.{}.mlp.experts.up_proj",
+    "FFN_DOWN_EXP": "layers.{}.mlp.experts.down_proj",
 }
 
 
@@ -76,5 +85,7 @@ def gguf_map(config: DecoderConfig, *, interleaved: bool = False) -> WeightMap:
         interleaved: Whether llama.cpp rotates neighbouring columns (its rope type NORM), for which
             the converter brings the pairs together, or split halves (NEOX).
     """
-    rope = CanonicalRope(rope=config.rope, interleaved=interleaved)
-    return WeightMap(FromGGUF(), SplitQKV(**config.heads), rope)
+    rules: list[Rule] = [FromGGUF(), SplitQKV(**config.heads)]
+    if config.rope_parameters:
+        rules.append(CanonicalRope(rope=config.rope, interleaved=interleaved))
+    return WeightMap(*rules)

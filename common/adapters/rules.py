@@ -27,7 +27,7 @@ from max.dtype import DType
 from common.config import RopeParameters
 from common.errors import PortError
 
-from .tensor import Tensor, bits, of_bits
+from .tensor import Array, Tensor, bits, of_bits
 
 Rows = slice | npt.NDArray[np.int64]
 
@@ -138,6 +138,25 @@ class Cast(Matching):
         return [tensor.cast(self.dtype, self.step)]
 
 
+@dataclass(frozen=True)
+class Add(Matching):
+    """Adds ``value`` to floating-point tensors, which are float32 from then on.
+
+    For what a converter has folded into a weight and a graph adds by itself.
+    """
+
+    value: float
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
+        if not tensor.dtype.is_float():
+            return [tensor]
+
+        def added(array: Array) -> Array:
+            return (array.view(np.float32) + np.float32(self.value)).view(np.uint32)
+
+        return [tensor.cast(DType.float32, self.step).moved(tensor.shape, added, self.step)]
+
+
 def _count(rows: Rows) -> int:
     return rows.stop - rows.start if isinstance(rows, slice) else len(rows)
 
@@ -170,7 +189,10 @@ class Split(Matching):
 
 @dataclass(frozen=True)
 class SplitGateUp(Split):
-    """Splits ``gate | up`` in halves."""
+    """Splits ``gate | up`` in halves; by default, the fused projection of an MLP."""
+
+    pattern: str = r"(layers\.\d+\.mlp)\.gate_up_proj\.(.*)"
+    to: str = r"\1.{}_proj.\2"
 
     def parts(self, rows: int) -> dict[str, Rows]:
         return {"gate": slice(0, rows // 2), "up": slice(rows // 2, rows // 2 * 2)}
@@ -274,12 +296,14 @@ class Stack:
     """Stacks the tensors that ``pattern`` numbers in its group ``i`` into one, named ``to``.
 
     Attributes:
-        pattern: A whole name, with the number as ``(?P<i>\\d+)``.
-        to: The name of the stack, with ``\\1`` for captures before the number.
+        pattern: A whole name, with the number as ``(?P<i>\\d+)``; by default, the experts'.
+        to: The name of the stack, with ``\\1`` for captures, of which the number is one.
+        count: How many there must be; if None, as many as the last number says.
     """
 
-    pattern: str
-    to: str
+    pattern: str = r"(layers\.\d+\.mlp\.experts)\.(?P<i>\d+)\.(.*)"
+    to: str = r"\1.\3"
+    count: int | None = None
 
     def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Returns the tensors with each numbered family replaced by its stack."""
@@ -295,13 +319,19 @@ class Stack:
         return passed + [self._stack(name, family) for name, family in families.items()]
 
     def _stack(self, name: str, family: dict[int, Tensor]) -> Tensor:
-        missing = set(range(max(family) + 1)) - set(family)
-        if missing:
+        last = max(family)
+        count = self.count or last + 1
+        if missing := set(range(count)) - set(family):
             raise PortError(
-                f"{name} is stacked from {len(family)} tensors, but number {min(missing)} is not"
-                f" in the checkpoint (number {max(family)}: {family[max(family)].source})"
+                f"the checkpoint has no tensor for parameter {name}, number {min(missing)}"
+                f" of {count} (number {last}: {family[last].source})"
             )
-        members = [family[i] for i in range(len(family))]
+        if last >= count:
+            raise PortError(
+                f"checkpoint tensor {family[last].source} is number {last} of {name},"
+                f" which has {count}"
+            )
+        members = [family[i] for i in range(count)]
         first = members[0]
         for member in members:
             if (member.shape, member.dtype) != (first.shape, first.dtype):
@@ -338,7 +368,7 @@ class CanonicalRope(Matching):
     rope: RopeParameters
     interleaved: bool = False
     flipped: bool = False
-    pattern: str = r"layers\.\d+\.self_attn\.([qk]_proj\.(weight|bias)|[qk]_norm\.weight)"
+    pattern: str = r"layers\.\d+\.self_attn\.[qk]_(proj|norm)\.(weight|bias)"
 
     def order(self) -> npt.NDArray[np.int64]:
         """Returns ``[head_dim]``: the checkpoint's column for each column of the kernel."""
@@ -351,11 +381,15 @@ class CanonicalRope(Matching):
         return np.concatenate([pairs, rest], axis=1).reshape(-1)
 
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterable[Tensor]:
-        heads, over = divmod(tensor.shape[0], self.rope.head_dim)
+        # A norm may hold a row for each head; in it, as in a vector, columns come last.
+        axis = -1 if "_norm." in tensor.name else 0
+        heads, over = divmod(tensor.shape[axis], self.rope.head_dim)
         if over:
             raise PortError(
-                f"checkpoint tensor {tensor.source} has {tensor.shape[0]} rows, which are not"
-                f" whole heads of {self.rope.head_dim}"
+                f"checkpoint tensor {tensor.source} has {tensor.shape[axis]}"
+                f" {'columns' if axis else 'rows'}, which are not whole heads of"
+                f" {self.rope.head_dim}"
             )
         starts = np.arange(heads)[:, None] * self.rope.head_dim
-        return [_take_rows(tensor, (starts + self.order()).reshape(-1), self.step)]
+        order = (starts + self.order()).reshape(-1)
+        return [tensor.moved(tensor.shape, lambda a: a.take(order, axis), self.step)]

@@ -74,10 +74,12 @@ def plan(
 ) -> Plan:
     """Plans with a port's map, and then with what every decoder has in common.
 
-    Some files of tied checkpoints carry the embedding a second time, as the head; and a graph
-    computes in one dtype, whatever the checkpoint is stored in.
+    Older files carry the frequencies of RoPE as buffers; some files of tied checkpoints carry the
+    embedding a second time, as the head; and a graph computes in one dtype, whatever the
+    checkpoint is stored in.
     """
-    rules: list[Rule] = [*weight_map(config).rules]
+    frequencies = Drop(r".*\.rotary_emb\.inv_freq", "frequencies of RoPE, which the config decides")
+    rules: list[Rule] = [frequencies, *weight_map(config).rules]
     if config.tie_word_embeddings:
         rules.append(Drop(r"lm_head\.weight", "tied to embed_tokens.weight"))
     rules.append(Cast(".*", dtype, keep=None))

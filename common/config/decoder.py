@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, TypedDict
+from typing import Any, ClassVar, TypedDict, TypeVar
 
 from max.dtype import DType
 from max.graph import DeviceRef
@@ -35,6 +35,9 @@ from common.errors import PortError
 
 from .keys import ConfigKeys
 from .rope import RopeParameters
+
+# MAX still runs on Python 3.10, which has no Self.
+ConfigT = TypeVar("ConfigT", bound="DecoderConfig")
 
 
 class Heads(TypedDict):
@@ -61,6 +64,8 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     SUPPORTED_ENCODINGS: ClassVar[set[SupportedEncoding]] = {"float32", "bfloat16"}
     #: The key that holds the epsilon of the norms.
     NORM_EPS: ClassVar[str] = "rms_norm_eps"
+    #: The key for the MLP's width; where it is null, the width is four times the hidden size.
+    INTERMEDIATE_SIZE: ClassVar[str] = "intermediate_size"
     #: The key that names the MLP's activation.
     HIDDEN_ACT: ClassVar[str] = "hidden_act"
     #: The key for biases on q, k and v, or whether they are there where no key decides.
@@ -102,6 +107,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         """Returns the fields that config.json decides; ports extend the dictionary."""
         heads = keys["num_attention_heads"]
         head_dim = keys.get("head_dim", keys["hidden_size"] // heads)
+        width = keys[cls.INTERMEDIATE_SIZE]
         bias = _flag(keys, cls.ATTENTION_BIAS)
         rope = None
         if cls.ROTARY:
@@ -112,7 +118,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
             )
         return dict(
             hidden_size=keys["hidden_size"],
-            intermediate_size=keys["intermediate_size"],
+            intermediate_size=4 * keys["hidden_size"] if width is None else width,
             num_hidden_layers=keys["num_hidden_layers"],
             num_attention_heads=heads,
             num_key_value_heads=keys.get("num_key_value_heads", heads),
@@ -133,7 +139,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         return {name for name, key in flags.items() if not isinstance(key, str)}
 
     @classmethod
-    def from_huggingface(cls, huggingface_config: Any) -> Self:
+    def from_huggingface(cls: type[ConfigT], huggingface_config: Any) -> ConfigT:
         """Builds the config from a transformers config object, deployment left at defaults."""
         quantization = getattr(huggingface_config, "quantization_config", None)
         if quantization:
@@ -155,12 +161,12 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
 
     @classmethod
     def initialize(
-        cls,
+        cls: type[ConfigT],
         pipeline_config: PipelineConfig,
         model_config: MAXModelConfig | None = None,
         *,
         max_seq_len: int,
-    ) -> Self:
+    ) -> ConfigT:
         """Builds the config for serving; see MAX's ``ArchConfig.initialize``."""
         model_config = model_config or pipeline_config.model
         encoding = _select_quantization_encoding(model_config, cls.DEFAULT_ENCODING)
@@ -178,6 +184,21 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
                 cache_dtype_for_encoding(encoding, model_config.kv_cache.kv_cache_format),
             ),
         )
+
+    @classmethod
+    def calculate_max_seq_len(cls, huggingface_config: Any, model_config: MAXModelConfig) -> int:
+        """Returns the longest sequence to serve, in tokens.
+
+        Raises:
+            PortError: If more is asked for than the checkpoint has positions.
+        """
+        asked, most = model_config.max_length, huggingface_config.max_position_embeddings
+        if asked and asked > most:
+            raise PortError(
+                f"--max-length {asked} is more than the {most} positions of the checkpoint"
+                " (max_position_embeddings in config.json)"
+            )
+        return asked or most
 
     @classmethod
     def construct_kv_params(

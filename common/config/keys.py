@@ -37,9 +37,21 @@ IGNORED: Mapping[str, str] = {
         "generation; MAX reads it from the tokenizer and the generation config",
     ),
     **dict.fromkeys(
-        ("attention_dropout", "hidden_dropout", "classifier_dropout", "initializer_range"),
+        (
+            *("attention_dropout", "hidden_dropout", "classifier_dropout", "initializer_range"),
+            *("attn_pdrop", "embd_pdrop", "resid_pdrop", "embedding_dropout", "residual_dropout"),
+            "gradient_checkpointing",
+        ),
         "training only",
     ),
+    **dict.fromkeys(
+        (
+            *("summary_activation", "summary_first_dropout", "summary_proj_to_labels"),
+            *("summary_type", "summary_use_proj", "_num_labels"),
+        ),
+        "of heads for classification",
+    ),
+    "task_specific_params": "of the library's task pipelines",
     **dict.fromkeys(
         ("chunk_size_feed_forward", "is_encoder_decoder", "problem_type", "is_decoder"),
         "a default of the library's base class that decoders do not read",
@@ -50,6 +62,7 @@ IGNORED: Mapping[str, str] = {
 LEGACY: Mapping[str, str] = {
     "rope_theta": "rope_parameters",
     "rope_scaling": "rope_parameters",
+    "partial_rotary_factor": "rope_parameters",
     "torch_dtype": "dtype",
 }
 
@@ -122,7 +135,9 @@ class ConfigKeys:
         """
         folded = {**LEGACY, **legacy}
         known = self.used | set(IGNORED) | set(ignored)
-        seen = {key for key in self._known if not key.startswith("_")}
-        # A folded key stays visible only through the key that carries its value.
-        written = {folded.get(key, key) for key in raw}
+        # The object may keep such a key too, and a model does not read it there.
+        seen = {folded.get(key, key) for key in self._known if not key.startswith("_")}
+        # A folded key stays visible only through the key that carries its value; and a file may
+        # use either spelling of an attribute, or both.
+        written = {self._spelled.get(key, key) for key in (folded.get(key, key) for key in raw)}
         return sorted((seen | written) - known)

@@ -33,7 +33,7 @@ def attend(
     Returns:
         ``[tokens, num_heads, head_dim]`` in q's dtype.
     """
-    if not mask.fused_on(q.device):
+    if not mask.fused(q):
         return materialized_attention(q, step, layer, kv, mask, scale)
     return flash_attention_ragged(
         kv,

@@ -11,6 +11,8 @@ Each block maps ``[tokens, hidden_size]`` to the same.
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from max.graph import TensorValue
 from max.nn.layer import Layer, Module
 
@@ -18,8 +20,17 @@ from .attention import Attention
 from .step import Step
 
 
-class PreNormBlock(Module):
+class Block(Module):
+    """A layer, from its norms, an ``attention`` and an ``mlp``, all given by keyword."""
+
+    #: The norms it takes, by name.
+    NORMS: ClassVar[tuple[str, ...]]
+
+
+class PreNormBlock(Block):
     """``h = x + attention(norm1(x))``, then ``h + mlp(norm2(h))``."""
+
+    NORMS: ClassVar[tuple[str, ...]] = ("input_layernorm", "post_attention_layernorm")
 
     def __init__(
         self,
@@ -40,6 +51,27 @@ class PreNormBlock(Module):
         return h + self.mlp(self.post_attention_layernorm(h))
 
 
+class SandwichBlock(PreNormBlock):
+    """``h = x + norm2(attention(norm1(x)))``, then ``h + norm4(mlp(norm3(h)))``, as in GLM-4.
+
+    Its names are GLM-4's: ``post_attention_layernorm`` is norm3, before the MLP.
+    """
+
+    NORMS = (*PreNormBlock.NORMS, "post_self_attn_layernorm", "post_mlp_layernorm")
+
+    def __init__(
+        self, *, post_self_attn_layernorm: Layer, post_mlp_layernorm: Layer, **parts: Any
+    ) -> None:
+        super().__init__(**parts)
+        self.post_self_attn_layernorm = post_self_attn_layernorm
+        self.post_mlp_layernorm = post_mlp_layernorm
+
+    def __call__(self, x: TensorValue, step: Step) -> TensorValue:
+        attended = self.self_attn(self.input_layernorm(x), step)
+        h = x + self.post_self_attn_layernorm(attended)
+        return h + self.post_mlp_layernorm(self.mlp(self.post_attention_layernorm(h)))
+
+
 class ParallelTwoNormBlock(PreNormBlock):
     """``x + attention(norm1(x)) + mlp(norm2(x))``, as in GPT-NeoX."""
 
@@ -48,8 +80,10 @@ class ParallelTwoNormBlock(PreNormBlock):
         return self.mlp(self.post_attention_layernorm(x)) + attended + x
 
 
-class ParallelBlock(Module):
+class ParallelBlock(Block):
     """``x + attention(norm(x)) + mlp(norm(x))``: one norm feeds both, as in GPT-J and Cohere."""
+
+    NORMS: ClassVar[tuple[str, ...]] = ("input_layernorm",)
 
     def __init__(self, *, input_layernorm: Layer, attention: Attention, mlp: Layer) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ from max.pipelines.lib.interfaces.batch_processor import ragged_kv_symbolic_inpu
 from common.config import DecoderConfig
 
 from .attention import Attention
-from .blocks import PreNormBlock
+from .blocks import Block, PreNormBlock
 from .head import Head
 from .masks import Causal, SlidingWindow
 from .mlp import GatedMLP
@@ -65,23 +65,29 @@ class Decoder(Module, Generic[ConfigT]):
 
     def block(self, i: int) -> Module:
         """Returns layer ``i``."""
-        return self.wiring()(
-            input_layernorm=self.norm_layer(),
-            attention=self.attention(i),
-            post_attention_layernorm=self.norm_layer(),
-            mlp=self.mlp(i),
-        )
+        wiring = self.wiring()
+        norms = {name: self.norm_layer() for name in wiring.NORMS}
+        return wiring(attention=self.attention(i), mlp=self.mlp(i), **norms)
 
-    def wiring(self) -> type[PreNormBlock]:
-        """Returns how a block of two norms joins its parts."""
+    def wiring(self) -> type[Block]:
+        """Returns how a block joins its parts."""
         return PreNormBlock
 
     def attention(
-        self, i: int, *, position: Position | None = None, window: int | None = None
+        self,
+        i: int,
+        *,
+        position: Position | None = None,
+        window: int | None = None,
+        scale: float | None = None,
     ) -> Attention:
         """Returns the attention of layer ``i``: rotary and causal, unless it says otherwise."""
         mask = SlidingWindow(window) if window else Causal()
-        return Attention(self.config, i, position=position or self.rope, mask=mask)
+        return self.attention_of(i, position=position or self.rope, mask=mask, scale=scale)
+
+    def attention_of(self, i: int, **parts: Any) -> Attention:
+        """Returns the attention of layer ``i`` from its parts."""
+        return Attention(self.config, i, **parts)
 
     def mlp(self, i: int) -> Layer:
         """Returns the feed-forward part of layer ``i``."""
@@ -114,13 +120,15 @@ class Decoder(Module, Generic[ConfigT]):
             self.config.dtype,
             self.config.norm_eps,
             weight_offset=offset,
-            multiply_before_cast=False,
+            # A distance from one is a small number: the references that store it multiply by
+            # the sum before they round.
+            multiply_before_cast=offset != 0.0,
         )
 
-    def layer_norm(self, *, bias: bool = True) -> LayerNorm:
-        """LayerNorm over the hidden size (Ba et al. 2016, arXiv:1607.06450)."""
+    def layer_norm(self, *, bias: bool = True, width: int | None = None) -> LayerNorm:
+        """LayerNorm (Ba et al. 2016, arXiv:1607.06450) over the hidden size, or ``width``."""
         return LayerNorm(
-            self.config.hidden_size,
+            width or self.config.hidden_size,
             self.config.devices,
             self.config.dtype,
             self.config.norm_eps,

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from max.dtype import DType
 from max.graph import TensorValue
 from max.nn.embedding import Embedding
 from max.nn.linear import Linear
@@ -34,4 +35,6 @@ class ScaledHead(Head):
         self.scale = scale
 
     def __call__(self, x: TensorValue) -> TensorValue:
-        return super().__call__(x) * self.scale
+        # In bfloat16 MAX would cut the factor off to 8 bits; torch multiplies by all of it.
+        logits = super().__call__(x)
+        return (logits.cast(DType.float32) * self.scale).cast(logits.dtype)

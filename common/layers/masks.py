@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from max.dtype import DType
-from max.graph import DeviceRef, TensorValue, ops
+from max.graph import TensorValue, ops
 from max.nn.attention import MHAMaskVariant
 
 
@@ -27,8 +27,8 @@ class Mask(Protocol):
     def local_window_size(self) -> int:
         """The kernel's window, in tokens; -1 for none."""
 
-    def fused_on(self, device: DeviceRef) -> bool:
-        """Whether the fused kernel compiles with this mask on ``device``."""
+    def fused(self, q: TensorValue) -> bool:
+        """Whether the fused kernel compiles with this mask for such queries, on their device."""
 
     def visible(self, distance: TensorValue) -> TensorValue:
         """Returns a bool mask from ``distance`` = query position - key position (int64)."""
@@ -41,7 +41,7 @@ class Causal:
     variant: ClassVar[MHAMaskVariant] = MHAMaskVariant.CAUSAL_MASK
     local_window_size: ClassVar[int] = -1
 
-    def fused_on(self, device: DeviceRef) -> bool:
+    def fused(self, q: TensorValue) -> bool:
         return True
 
     def visible(self, distance: TensorValue) -> TensorValue:
@@ -52,9 +52,10 @@ class Causal:
 class SlidingWindow:
     """A token sees itself and the ``window - 1`` tokens before it."""
 
-    #: Measured with MAX 26.7.0: on a CPU the kernel is exact for windows of 128 and 512 tokens
-    #: and compiles in half a minute; with 16 the compiler runs out of memory (over 14 GB).
-    SMALLEST_FUSED_ON_CPU: ClassVar[int] = 128
+    #: MAX 26.7.0 wants a window of at least the elements that its CPU kernel takes at a time
+    #: (mha_mask.mojo:1270): 128 in float32, 256 in bfloat16. With 16 in float32 its compiler runs
+    #: out of memory (over 14 GB).
+    CPU_BYTES: ClassVar[int] = 512
 
     window: int
     variant: ClassVar[MHAMaskVariant] = MHAMaskVariant.SLIDING_WINDOW_CAUSAL_MASK
@@ -63,8 +64,9 @@ class SlidingWindow:
     def local_window_size(self) -> int:
         return self.window
 
-    def fused_on(self, device: DeviceRef) -> bool:
-        return not device.is_cpu() or self.window >= self.SMALLEST_FUSED_ON_CPU
+    def fused(self, q: TensorValue) -> bool:
+        smallest = self.CPU_BYTES // q.dtype.size_in_bytes
+        return not q.device.is_cpu() or self.window >= smallest
 
     def visible(self, distance: TensorValue) -> TensorValue:
         below = ops.constant(self.window, DType.int64, device=distance.device) > distance

@@ -91,6 +91,7 @@ def write_checkpoint(
         ``directory``.
     """
     import torch
+    from safetensors.torch import load, save_file
     from transformers import AutoModelForCausalLM
 
     config = fixture_config(port, fixture)
@@ -99,8 +100,17 @@ def write_checkpoint(
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     randomize(model, seed)
+    if port.router:
+        settle(model, port.router, seed)
     with quiet():
         model.to(getattr(torch, dtype)).save_pretrained(directory)
+    if fixture.stored:
+        file = directory / "model.safetensors"
+        # Read whole: mapped tensors would change under the file that is written.
+        save_file(fixture.stored(load(file.read_bytes())), file, metadata={"format": "pt"})
+    # It has written the class it saved, which some files know by another name.
+    model.config.architectures = [fixture.class_name or port.class_name]
+    model.config.save_pretrained(directory)
     write_tokenizer(directory)
     return directory
 
@@ -113,10 +123,41 @@ def randomize(model: Any, seed: int) -> None:
     with torch.no_grad():
         for parameter in model.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.dim() > 1:
+            # What starts at one is a norm's weight, also with a row for each head.
+            if parameter.dim() > 1 and not (parameter == 1).all():
                 parameter.copy_(noise / parameter.shape[-1] ** 0.5)
             else:
                 parameter.add_(0.3 * noise)
+
+
+def settle(model: Any, router: str, seed: int) -> None:
+    """Makes routers choose experts by far, so that no rounding turns a choice.
+
+    Of the 2,000 choices that parity is judged on, random weights leave one 1e-5 from another, and
+    bfloat16 turns so many that transformers disagrees with itself (KL 0.5). So the residual's
+    first columns, one for each expert, say which a token is for: its embedding sets them, no layer
+    writes to them, and routers hear them above the rest.
+
+    Args:
+        model: A torch model, with its weights drawn.
+        router: The class of its routers, which have ``weight`` and ``top_k``.
+        seed: Of which experts a token is for.
+    """
+    import torch
+
+    routers = [module for module in model.modules() if type(module).__name__ == router]
+    experts, top_k = routers[0].weight.shape[0], routers[0].top_k
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        tokens = model.get_input_embeddings().weight
+        chosen = torch.rand(len(tokens), experts, generator=generator).topk(top_k).indices
+        tokens[:, :experts] = torch.full((len(tokens), experts), -1.0).scatter(1, chosen, 1.0)
+        for name, parameter in model.named_parameters():
+            if name.endswith(("o_proj.weight", "down_proj", "down_proj.weight")):
+                parameter[..., :experts, :] = 0
+        for module in routers:
+            module.weight.mul_(0.1)
+            module.weight[:, :experts] = torch.eye(experts)
 
 
 def write_tokenizer(directory: Path) -> None:

@@ -22,6 +22,9 @@ from common.errors import PortError, nearest
 
 #: Dimensions of every fixture, unless it says otherwise.
 HEADS, HEAD_DIM = 4, 32
+#: Prompt lengths of the ragged batch: short, within a KV page of 128 tokens, across one, and
+#: beyond every fixture's window by more than a few tokens.
+PROMPTS = (5, 37, 130, 200)
 
 
 class Witness(Protocol):
@@ -46,6 +49,11 @@ class WithConfig:
 
     def model(self, model: Any) -> None:
         pass
+
+
+def off(*flags: str) -> WithConfig:
+    """Returns the witness that clears switches of the config."""
+    return WithConfig(dict.fromkeys(flags, False))
 
 
 @dataclass(frozen=True)
@@ -131,12 +139,15 @@ class Fixture:
         legacy: What else differs in config.json of released files, besides ``torch_dtype``,
             ``rope_theta`` and ``rope_scaling``; None takes a key out.
         class_name: Which of the port's classes, if not the first.
+        stored: Makes the tensors of released files, torch's by name, from those that
+            save_pretrained writes, where the two differ.
     """
 
     name: str
     config: Mapping[str, Any] = field(default_factory=dict)
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
+    stored: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +163,8 @@ class Port:
         sdpa_differs: Why the oracle's sdpa and eager attention disagree, if they rightly do.
         also: Further classes that the package serves, or other names of the class, each with its
             model_type. arch.py registers each under its own name.
+        router: The reference's class that chooses experts, if it has any: its forward returns
+            what it compares first, ``[tokens, experts]``, and the chosen last.
         package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
@@ -161,6 +174,7 @@ class Port:
     deltas: tuple[Delta, ...]
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
+    router: str | None = None
     package: str | None = None
 
     @property

@@ -25,7 +25,7 @@ class Agreement:
         max_sigma: Largest |Δlogit| over the standard deviation of the oracle's logits.
         kl: Largest KL divergence of a position, oracle to port, in nats.
         cosine: Largest cosine distance between the logits of a position.
-        top1: Share of the positions with the same argmax.
+        top1: Share of the positions whose argmax is the oracle's, or a tie with it.
     """
 
     positions: int
@@ -41,16 +41,23 @@ def log_softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
 
 
-def agreement(port: Array, oracle: Array) -> Agreement:
-    """Compares ``[positions, vocab_size]`` logits, in float64."""
+def agreement(port: Array, oracle: Array, *, tie: float = 0.0) -> Agreement:
+    """Compares ``[positions, vocab_size]`` logits, in float64.
+
+    Args:
+        port: The port's.
+        oracle: The reference's.
+        tie: A lead of the oracle's choice, in deviations of its logits, that counts as none.
+    """
     a, b = port.astype(np.float64), oracle.astype(np.float64)
     p, q = log_softmax(b), log_softmax(a)
+    lead = b.max(-1) - np.take_along_axis(b, a.argmax(-1, keepdims=True), -1)[:, 0]
     return Agreement(
         positions=len(a),
         max_sigma=float(np.abs(a - b).max() / b.std()),
         kl=float((np.exp(p) * (p - q)).sum(-1).max()),
         cosine=float((1 - (a * b).sum(-1) / np.sqrt((a * a).sum(-1) * (b * b).sum(-1))).max()),
-        top1=float((a.argmax(-1) == b.argmax(-1)).mean()),
+        top1=float((lead <= tie * b.std()).mean()),
     )
 
 

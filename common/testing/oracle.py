@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common.errors import PortError
+
 from .checkpoints import quiet
 from .declare import Witness
 
@@ -36,6 +38,9 @@ class Oracle:
         import torch
         from transformers import AutoConfig, AutoModelForCausalLM
 
+        # Fixtures are so small that threads wait for each other longer than they work: on cores
+        # that others use too, 100 passes of a sparse model took minutes instead of 2 s.
+        torch.set_num_threads(1)
         config = AutoConfig.from_pretrained(directory)
         if witness:
             witness.config(config)
@@ -63,6 +68,41 @@ class Oracle:
         with torch.no_grad():
             out = self.model(torch.tensor([list(tokens)]), use_cache=False).logits
         return out[0].float().numpy()
+
+    def greedy(self, tokens: Sequence[int], count: int) -> list[int]:
+        """Returns ``tokens`` and the ``count`` that follow, the likeliest each time."""
+        row = list(tokens)
+        for _ in range(count):
+            row.append(int(self.logits(row)[-1].argmax()))
+        return row
+
+    def router_gap(self, tokens: Sequence[int], router: str) -> float:
+        """Returns how far the nearest choice of experts is from another one.
+
+        Args:
+            tokens: A row.
+            router: The class that chooses, as :class:`common.testing.declare.Port` says.
+        """
+        import torch
+
+        gaps: list[float] = []
+
+        def measure(module: Any, inputs: Any, outputs: Any) -> None:
+            compared, chosen = outputs[0].float(), outputs[-1]
+            passed = compared.scatter(-1, chosen, -torch.inf).amax(-1)
+            gaps.append(float((compared.gather(-1, chosen).amin(-1) - passed).min()))
+
+        hooks = [
+            module.register_forward_hook(measure)
+            for module in self.model.modules()
+            if type(module).__name__ == router
+        ]
+        if not hooks:
+            raise PortError(f"the oracle has no {router}")
+        self.logits(tokens)
+        for hook in hooks:
+            hook.remove()
+        return min(gaps)
 
     def dead_tensors(self, tokens: Sequence[int]) -> list[str]:
         """Returns the parameters that no logit depends on, by the gradient of a random sum."""

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,11 +26,13 @@ from .batch import Batch, storing
 from .checkpoints import write_checkpoint
 from .compile import reusing
 from .declare import load_port
-from .divergence import Hunt, Subject, Table, hunted
 from .faults import FAULTS, FIXTURES, Fault
 from .harness import build
-from .reference_taps import Reference
+from .subject import Subject
 from .taps import tapping
+
+if TYPE_CHECKING:
+    from .divergence import Hunt, Table
 
 
 class Planted:
@@ -112,6 +114,10 @@ class Planted:
     def _hunt(
         self, name: str, subject: Subject, prompt: Sequence[int], steps: int, table: Table
     ) -> Hunt:
+        # What compiles the graphs needs neither.
+        from .divergence import hunted
+        from .reference_taps import Reference
+
         reference = Reference(subject.directory, subject.weight_map, subject.tensors)
         return hunted(
             subject,

@@ -1,0 +1,38 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Gemma's decoder.
+
+It derives from Llama's pre-norm decoder and gated MLP, with a GELU for a gate, heads of a size of
+their own, one key-value head in the smaller model, and a tied head. It differs in that the norms'
+weights are stored as their distance from one, and in that the embedding is multiplied by the root
+of the hidden size.
+"""
+
+import math
+
+from max.dtype import DType
+from max.graph import TensorValue, ops
+from max.nn.norm import RMSNorm
+
+from common.layers import Decoder
+from common.layers.step import Step
+
+from .model_config import GemmaConfig
+
+
+class Gemma(Decoder[GemmaConfig]):
+    """Gemma as parts."""
+
+    def embed(self, tokens: TensorValue, step: Step) -> TensorValue:
+        # The factor takes the embedding's dtype, as in the reference: 55.5 for 55.43 in bfloat16.
+        # By itself MAX would cut it off, to 55.25; a cast rounds.
+        h = super().embed(tokens, step)
+        root = math.sqrt(self.config.hidden_size)
+        return h * ops.constant(root, DType.float32, device=h.device).cast(h.dtype)
+
+    def norm_layer(self) -> RMSNorm:
+        return self.rms_norm(offset=1.0)

@@ -1,0 +1,20 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Registers GPT-2."""
+
+from common.pipeline import decoder_architecture
+
+from .model import GPT2Model
+from .weight_adapters import convert_gguf_state_dict, convert_safetensor_state_dict
+
+architecture = decoder_architecture(
+    "GPT2LMHeadModel",
+    GPT2Model,
+    safetensors=convert_safetensor_state_dict,
+    gguf=convert_gguf_state_dict,
+    example_repo_ids=["openai-community/gpt2", "openai-community/gpt2-xl", "distilbert/distilgpt2"],
+)

@@ -1,0 +1,32 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Mixtral's decoder.
+
+It derives from Mistral: pre-norm with RMSNorm, grouped queries and, in some checkpoints, a sliding
+window in all layers. It differs in that a mixture of gated MLPs stands for each MLP: a softmax
+router sends a token to its likeliest few, whose weights are made to add up to 1.
+"""
+
+from typing import Any
+
+from common.layers import Attention, Decoder, Experts, MixtureOfExperts, RenormalizedRouter
+
+from .model_config import MixtralConfig
+
+
+class Mixtral(Decoder[MixtralConfig]):
+    """Mixtral as parts."""
+
+    def attention(self, i: int, **parts: Any) -> Attention:
+        return super().attention(i, window=self.config.window, **parts)
+
+    def mlp(self, i: int) -> MixtureOfExperts:
+        config = self.config
+        return MixtureOfExperts(
+            router=RenormalizedRouter(config, experts=config.experts, top_k=config.top_k),
+            experts=Experts(config, experts=config.experts, width=config.intermediate_size),
+        )
