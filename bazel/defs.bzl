@@ -51,7 +51,7 @@ def port():
         deps = [
             "//architectures:registry",
             "//common",
-            "//common/testing",
+            "//common/testing:graphs",
         ],
     )
     attributes = dict(
@@ -63,7 +63,10 @@ def port():
             "COMPILED": "$(rootpath %s)" % graphs,
         },
         shard_count = 2,
-        deps = [":" + slug],
+        deps = [
+            ":" + slug,
+            "//common/testing",
+        ],
     )
     pytest_test(
         name = "test",

@@ -31,9 +31,8 @@ from common.pipeline.target import LANES, Target
 from common.testing.batch import DECODERS, Batch
 from common.testing.checkpoints import write_checkpoint
 from common.testing.compile import reusing
-from common.testing.declare import Fixture, load_port
+from common.testing.declare import PROMPTS, Fixture, load_port
 from common.testing.harness import build
-from common.testing.verify import PROMPTS
 from tools.serve import compiled_for
 
 PORT = load_port("smollm3")

@@ -23,7 +23,7 @@ from architectures.mixtral.model_config import MixtralConfig
 from common.layers import Experts, GatedMLP, MixtureOfExperts, RenormalizedRouter, Router, moe
 from common.testing import verify
 from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
+from common.testing.declare import PROMPTS, load_port
 
 CONFIG = MixtralConfig.from_huggingface(
     AutoConfig.for_model(
@@ -136,7 +136,7 @@ def test_choices_of_experts_that_could_turn_are_rejected(tmp_path: Path) -> None
     fixture = port.fixtures[0]
     drawn = write_checkpoint(replace(port, router=None), fixture, tmp_path / "drawn")
     problems = list(verify.check_oracle(port, fixture, drawn))
-    assert len(problems) == len(verify.PROMPTS)
+    assert len(problems) == len(PROMPTS)
     assert problems[2] == "top_2_of_8: after 130 tokens, experts tie by 2e-05"
     settled = write_checkpoint(port, fixture, tmp_path / "settled")
     assert list(verify.check_oracle(port, fixture, settled)) == []

@@ -25,6 +25,7 @@ from .audit import audit
 from .compare import compare
 from .compile import compile_graphs
 from .demo import demo
+from .diff import diff
 from .gates import gates
 from .inspecting import inspect
 from .keys import list_keys
@@ -55,6 +56,7 @@ app.command("audit")(audit)
 app.command("weights")(weights)
 app.command("verify")(verify)
 app.command("compare", context_settings={"allow_extra_args": True})(compare)
+app.command("diff")(diff)
 app.command("compile")(compile_graphs)
 app.command("upstream")(upstream)
 app.command("demo")(demo)

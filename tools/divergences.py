@@ -93,6 +93,14 @@ CAUSES: Mapping[str, Cause] = {
         "repeat_kv: neighbouring query heads share one; num_key_value_heads; head_dim when it is"
         " not hidden_size / num_attention_heads",
     ),
+    "weight-exchanged": Cause(
+        "a weight holds the values of another: of a sibling, or of another layer",
+        "RenameParts and Rename in weight_adapters.py; ./ports weights",
+    ),
+    "weight-damaged": Cause(
+        "some rows of a weight are moved, cut, doubled or read in another dtype",
+        "rules that split or stack; padding to a multiple; the file's checksum",
+    ),
     "transposed": Cause(
         "a matrix stored input by output",
         "Conv1D of GPT-2 and its like; a square matrix gives no error of shapes",
@@ -295,6 +303,12 @@ TENSORS = (
         "the right numbers in the wrong channels",
         "cosine far from 1; the sorted values of a token are equal",
         ("rope-layout", "qkv-split", "head-groups", "gate-up", "transposed", "expert-order"),
+    ),
+    Symptom(
+        "some-channels",
+        "some channels are wrong, and the others exact",
+        "the error by channel: two groups, with nothing between them",
+        ("rope-partial", "weight-damaged", "qkv-split", "weight-exchanged"),
     ),
     Symptom(
         "later-positions",

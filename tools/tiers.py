@@ -106,9 +106,10 @@ def log_perplexity(logits: Sequence[Sequence[float]], tokens: Sequence[int]) -> 
 
 
 def _perplexity(port: Port, directory: Path, progress: Progress) -> tuple[bool, str]:
+    from common.testing.declare import PROMPTS
     from common.testing.harness import build, generate
     from common.testing.oracle import Oracle
-    from common.testing.verify import PROMPTS, tokens
+    from common.testing.verify import tokens
 
     progress("compiling (minutes when cold)")
     prompts = [tokens(length) for length in PROMPTS]

@@ -98,7 +98,8 @@ def export(slug: str) -> Export:
     Raises:
         PortError: If there is no such port, or its code cannot be moved.
     """
-    from common.testing.verify import NEW_TOKENS, PROMPTS
+    from common.testing.declare import PROMPTS
+    from common.testing.verify import NEW_TOKENS
 
     port = load_port(slug)
     symbols = {name: _symbol(slug, port, name) for name in port.classes}
@@ -195,8 +196,9 @@ def _rewritten(closure: Closure, modules: Iterable[Module], package: Package) ->
 
 
 def _test_source(slug: str, port: Port) -> str:
+    from common.testing.declare import PROMPTS
     from common.testing.harness import MAX_LENGTH
-    from common.testing.verify import LIMITS, NEW_TOKENS, PROMPTS
+    from common.testing.verify import LIMITS, NEW_TOKENS
 
     limits = {
         encoding: {name: _number(value) for name, value in vars(limits).items()}

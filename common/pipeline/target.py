@@ -66,6 +66,11 @@ class Target:
         return "cpu" if self.name == "cpu" else "gpu"
 
     @property
+    def dtype(self) -> DType:
+        """What it computes in."""
+        return DType[self.encoding]
+
+    @property
     def spec(self) -> DeviceSpec:
         """MAX's spec of the device."""
         return DeviceSpec.cpu() if self.name == "cpu" else DeviceSpec.accelerator()

@@ -70,6 +70,7 @@ class Batch:
         self.weights: dict[str, DLPackArray] = {}
         self.pending: list[Pending] = []
         self.bodies: dict[str, str] = {}
+        self._compiled: tuple[InferenceSession, CompiledModel] | None = None
 
     @contextlib.contextmanager
     def collecting(self, prefix: str) -> Iterator[None]:
@@ -144,6 +145,17 @@ class Batch:
         compiled: CompiledModel,
         weights: Mapping[str, DLPackArray],
     ) -> None:
+        self._compiled = session, compiled
+        self.weights = dict(weights)
+        self._hand_out(self.weights)
+
+    def reinitialize(self, weights: Mapping[str, DLPackArray]) -> None:
+        """Initializes everything anew with other values of some weights; nothing compiles."""
+        self._hand_out(self.weights | dict(weights))
+
+    def _hand_out(self, weights: Mapping[str, DLPackArray]) -> None:
+        assert self._compiled is not None, "nothing is compiled yet"
+        session, compiled = self._compiled
         models = session.init_all(compiled, weights_registry=weights)
         for pending in self.pending:
             pending.model = models[pending.name]

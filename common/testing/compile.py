@@ -16,7 +16,7 @@ from pathlib import Path
 from common.pipeline.target import Target
 
 from .checkpoints import write_checkpoint
-from .declare import Port
+from .declare import PROMPTS, Port
 
 
 def compile_fixtures(
@@ -35,7 +35,6 @@ def compile_fixtures(
 
     from .batch import Batch, storing
     from .harness import build
-    from .verify import PROMPTS
 
     batch = Batch(target)
     with tempfile.TemporaryDirectory() as scratch, storing(MefStore.for_export(directory)):

@@ -22,6 +22,9 @@ from common.errors import PortError, nearest
 
 #: Dimensions of every fixture, unless it says otherwise.
 HEADS, HEAD_DIM = 4, 32
+#: Prompt lengths of the ragged batch: short, within a KV page of 128 tokens, across one, and
+#: beyond every fixture's window by more than a few tokens.
+PROMPTS = (5, 37, 130, 200)
 
 
 class Witness(Protocol):

@@ -47,9 +47,16 @@ class Oracle:
         with quiet(), torch.random.fork_rng():
             # A witness may leave a tensor to be initialised, such as an untied head.
             torch.manual_seed(0)
-            self.model: Any = AutoModelForCausalLM.from_pretrained(
-                directory, config=config, dtype=torch.float32, attn_implementation=attention
-            ).eval()
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                directory,
+                config=config,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                output_loading_info=True,
+            )
+            self.model: Any = loaded[0].eval()
+        #: Parameters that the checkpoint has no tensor for.
+        self.unloaded = sorted(map(str, loaded[1]["missing_keys"]))
         if witness:
             with torch.no_grad():
                 witness.model(self.model)

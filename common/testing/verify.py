@@ -23,13 +23,10 @@ import numpy as np
 from common.errors import PortError
 
 from .checkpoints import legacy_spelling, write_checkpoint
-from .declare import Delta, Fixture, Port, Unimplemented
+from .declare import PROMPTS, Delta, Fixture, Port, Unimplemented
 from .metrics import Agreement, agreement, moved
 from .oracle import Oracle
 
-#: Prompt lengths of the ragged batch: short, within a KV page of 128 tokens, across one, and
-#: beyond every fixture's window by more than a few tokens.
-PROMPTS = (5, 37, 130, 200)
 #: Greedy steps; the first token comes from the prefill, so this is 24 decode steps.
 NEW_TOKENS = 25
 #: Tokens that witnesses are judged on: more than the widest window of a fixture, 128.

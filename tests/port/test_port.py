@@ -22,7 +22,7 @@ from common.testing import verify
 from common.testing.batch import Batch
 from common.testing.checkpoints import write_checkpoint
 from common.testing.compile import reusing
-from common.testing.declare import Delta, Fixture, load_port
+from common.testing.declare import PROMPTS, Delta, Fixture, load_port
 from common.testing.harness import build
 
 PORT = load_port(os.environ["PORT"])
@@ -46,7 +46,7 @@ def models(directories: dict[str, Path]) -> dict[str, Any]:
     with reusing(COMPILED):
         for name, path in directories.items():
             with batch.collecting(f"{PORT.model_type}/{name}"):
-                models[name] = build(path, max_batch_size=len(verify.PROMPTS), target=TARGET)
+                models[name] = build(path, max_batch_size=len(PROMPTS), target=TARGET)
     batch.load(COMPILED)
     return models
 
@@ -78,6 +78,6 @@ def test_parity(fixture: Fixture, directories: dict[str, Path], models: dict[str
     report = verify.compare(
         models[fixture.name], directories[fixture.name], fixture.name, TARGET.encoding
     )
-    assert report.prompts == list(verify.PROMPTS)
+    assert report.prompts == list(PROMPTS)
     assert all(found.positions >= 24 for found in report.decode)
     assert list(verify.disagreements(report, TARGET.encoding)) == []

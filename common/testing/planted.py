@@ -1,0 +1,163 @@
+# ===----------------------------------------------------------------------=== #
+# Copyright (c) 2026, MAX Ports authors. All rights reserved.
+#
+# Licensed under the Apache License v2.0 with LLVM Exceptions:
+# https://llvm.org/LICENSE.txt
+# ===----------------------------------------------------------------------=== #
+"""Ports with a fault each, compiled as one module with the healthy ones.
+
+What is wrong in weights alone runs in the healthy port's graph, initialised with other weights.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from common.pipeline.target import Target
+
+from .batch import Batch, storing
+from .checkpoints import write_checkpoint
+from .compile import reusing
+from .declare import load_port
+from .faults import FAULTS, FIXTURES, Fault
+from .harness import build
+from .subject import Subject
+from .taps import tapping
+
+if TYPE_CHECKING:
+    from .divergence import Hunt, Table
+
+
+class Planted:
+    """The healthy ports of :data:`FIXTURES`, and those with faults.
+
+    Args:
+        root: An empty folder for checkpoints.
+        target: What to compile for.
+    """
+
+    def __init__(self, root: Path, target: Target) -> None:
+        self.root, self.target = root, target
+        self.batch = Batch(target)
+        self.names: dict[str, list[str]] = {}
+        self.models: dict[str, Any] = {}
+        self.subjects = {slug: self.subject(slug, 0) for slug in FIXTURES}
+
+    def subject(self, slug: str, seed: int) -> Subject:
+        """Returns a port's checkpoint with the weights of a seed."""
+        directory = self.root / slug / str(seed)
+        port, dtype = load_port(slug), self.target.encoding
+        return Subject.of(port, write_checkpoint(port, FIXTURES[slug], directory, seed, dtype))
+
+    def collect(self, faults: Iterable[Fault], progress: Callable[[str], None]) -> None:
+        """Traces the healthy ports, and one for each fault of a graph."""
+        for slug in FIXTURES:
+            progress(f"tracing {slug}")
+            self._trace(slug, slug, contextlib.nullcontext())
+        for fault in faults:
+            if fault.graph:
+                progress(f"tracing {fault.slug}: {fault.name}")
+                port = load_port(fault.slug).architecture().pipeline_model.decoder_cls
+                self._trace(fault.name, fault.slug, fault.graph(port))
+
+    def _trace(self, name: str, slug: str, fault: contextlib.AbstractContextManager[Any]) -> None:
+        # The fault first, so that taps are of what it makes.
+        with self.batch.collecting(name), fault, tapping(self.names):
+            directory = self.subjects[slug].directory
+            self.models[name] = build(directory, max_batch_size=1, target=self.target)
+
+    def hunt(self, fault: Fault, prompt: Sequence[int], steps: int, table: Table) -> Hunt:
+        """Hunts a fault, by what is compiled."""
+        subject = self.subjects[fault.slug]
+        if fault.rules:
+            rules = fault.rules(subject.weight_map, subject.config)
+            subject = replace(subject, weight_map=rules)
+        if fault.graph:
+            return self._hunt(fault.name, subject, prompt, steps, table)
+        self.load(fault.slug, subject, fault.weights)
+        try:
+            return self._hunt(fault.slug, subject, prompt, steps, table)
+        finally:
+            self.batch.reinitialize({})
+
+    def healthy(
+        self, slug: str, prompt: Sequence[int], steps: int, table: Table, seed: int = 0
+    ) -> Hunt:
+        """Hunts in a healthy port with the weights of a seed."""
+        subject = self.subjects[slug] if seed == 0 else self.subject(slug, seed)
+        self.load(slug, subject)
+        return self._hunt(slug, subject, prompt, steps, table)
+
+    def load(
+        self,
+        slug: str,
+        subject: Subject,
+        change: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Gives a healthy port's graph a checkpoint's weights, changed."""
+        weights: dict[str, Any] = dict(subject.weights(self.target.dtype))
+        if change:
+            arrays = {name: np.asarray(weight) for name, weight in weights.items()}
+            change(arrays)
+            weights = arrays
+        else:
+            weights = {name: weight.tensor.read().data for name, weight in weights.items()}
+        self.batch.reinitialize({f"{slug}/decoder/{n}": value for n, value in weights.items()})
+
+    def _hunt(
+        self, name: str, subject: Subject, prompt: Sequence[int], steps: int, table: Table
+    ) -> Hunt:
+        # What compiles the graphs needs neither.
+        from .divergence import hunted
+        from .reference_taps import Reference
+
+        reference = Reference(subject.directory, subject.weight_map, subject.tensors)
+        return hunted(
+            subject,
+            reference,
+            self.models[name],
+            self.names[f"{name}/decoder"],
+            prompt,
+            steps,
+            table,
+            encoding=self.target.encoding,
+        )
+
+
+def faults_in(target: Target) -> tuple[Fault, ...]:
+    """Returns the faults that are hunted in an encoding: rounding to bfloat16 hides the small."""
+    return FAULTS if target == Target() else ()
+
+
+def compile_planted(target: Target, directory: Path, progress: Callable[[str], None]) -> None:
+    """Compiles the ports of an encoding, and what else their pipelines run, into a directory."""
+    target.stand_in()
+    from max.engine import MefStore
+
+    directory.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as scratch, storing(MefStore.for_export(directory)):
+        planted = Planted(Path(scratch), target)
+        planted.collect(faults_in(target), progress)
+        planted.batch.export(directory)
+
+
+def load_planted(
+    target: Target, scratch: Path, directory: Path | None, progress: Callable[[str], None]
+) -> Planted:
+    """Returns the ports of an encoding, from what was compiled, or compiled here and now."""
+    planted = Planted(scratch, target)
+    with reusing(directory):
+        planted.collect(faults_in(target), progress)
+    if directory:
+        planted.batch.load(directory)
+    else:
+        progress("compiling (many minutes when cold)")
+        planted.batch.compile()
+    return planted
