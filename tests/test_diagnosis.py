@@ -34,13 +34,20 @@ from common.testing.faults import FAULTS, FIXTURES
 from common.testing.reference_taps import Reference
 from common.testing.subject import Subject
 from common.testing.verify import tokens
-from common.testing.witnesses import concatenated_qkv, rms_norm
+from common.testing.witnesses import (
+    alike,
+    among_all,
+    concatenated_qkv,
+    rms_norm,
+    rolled_rows,
+    swapped_gate_up,
+)
 from tools.diff import TABLE
 from tools.divergences import CAUSES, SYMPTOMS
 
 TOKENS = tokens(46)
 ATTENTION = ("q_proj", "k_proj", "v_proj", "q_rotated", "k_cached", "o_proj.input", "o_proj")
-MLP = ("gate_proj", "up_proj", "down_proj.input", "down_proj")
+MLP = ("gate_proj", "up_proj", "down_proj.input", "down_proj", "gate", "experts")
 #: A layer in the order of a port's graph.
 LAYER = (
     "input_layernorm",
@@ -108,14 +115,29 @@ def turned(heads: Any) -> Any:
     return heads.unflatten(0, (-1, 32)).flip(0).flatten(0, 1)
 
 
-S, C, G = "smollm3", "cohere2", "gpt_neox"
+S, C, G, E = "smollm3", "cohere2", "gpt_neox", "mixtral"
 A, M, N = "layers.0.self_attn", "layers.0.mlp", "layers.0.input_layernorm"
 Q, X, X_1 = f"{A}.q_rotated", f"{A}.o_proj.input", "layers.1.self_attn.o_proj.input"
+EXPERTS = ("experts.gate_up_proj", "experts.down_proj")
 PAIRED = dict(partial_rotary_factor=0.5)
+
+ROUTER, SHARES = "MixtralTopKRouter", f"{M}.gate"
 
 #: Name, port, the first wrong tensor, its cause, and the fault.
 CASES: list[tuple[str, str, str, str, Witness]] = [
     ("theta", S, Q, "rope-theta", rope(10000.0)),
+    ("shares of all", E, SHARES, "router-norm", WithModules(ROUTER, among_all)),
+    ("alike", E, SHARES, "router-scores", WithModules(ROUTER, alike)),
+    ("one expert", E, SHARES, "router-scores", WithConfig({"num_experts_per_tok": 1})),
+    (
+        "experts numbered otherwise",
+        E,
+        SHARES,
+        "expert-order",
+        weights("gate.weight", change=rolled_rows),
+    ),
+    ("order of experts", E, f"{M}.experts", "expert-order", weights(*EXPERTS, change=rolled_rows)),
+    ("up gates", E, f"{M}.experts", "gate-up", weights(EXPERTS[0], change=swapped_gate_up)),
     ("theta, partial", G, Q, "rope-theta", rope(500.0, **PAIRED)),
     ("linear scaling", S, Q, "rope-scaling", rope(777.0, "linear", factor=2.0)),
     (

@@ -6,8 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """Rules for mixtures of experts: which experts each token was given, and with which weights.
 
-Both sides' outputs are solved for the shares of all experts, whose outputs are known; what a router
-chose, and how it weighed, is read from the shares.
+What a router chose, and how it weighed, is the share of each expert in each token. Where a router
+has no output to compare, both sides' sums are solved for the shares, as all outputs are known.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ def shares(outputs: Float, target: Float) -> tuple[Float, float]:
 
 def experts(scene: Scene) -> Rule:
     """Compares the shares of the experts on either side."""
+    if scene.name == f"{scene.layer}.mlp.gate":
+        yield from (Cause(cause, score, said) for cause, score, said in judged(scene.y, scene.z))
+        return
     if scene.name not in (f"{scene.layer}.mlp", f"{scene.layer}.mlp.experts"):
         return
     x = scene.ref(f"{scene.layer}.post_attention_layernorm")

@@ -77,6 +77,19 @@ class RenormalizedRouter(SoftmaxRouter):
         return chosen / ops.sum(chosen, axis=-1)
 
 
+def shares_of(experts: TensorValue, weights: TensorValue, count: int) -> TensorValue:
+    """Returns ``[tokens, count]``, float32: what a router gave each of all experts; 0 is nothing.
+
+    Args:
+        experts: The chosen, ``[tokens, top_k]``, int64.
+        weights: Theirs, ``[tokens, top_k]``, float32.
+        count: How many experts there are.
+    """
+    numbers = ops.range(0, count, 1, dtype=DType.int64, device=experts.device)
+    asked = ops.equal(ops.unsqueeze(experts, 2), numbers.reshape((1, 1, count)))
+    return ops.sum(asked.cast(DType.float32) * ops.unsqueeze(weights, 2), axis=1)
+
+
 def grouped_on(device: DeviceRef) -> bool:
     """Whether MAX's kernels for grouped experts compile for ``device``.
 
@@ -122,9 +135,7 @@ class Experts(Module):
         Arguments and result are those of a call.
         """
         count, width, hidden = (int(dim) for dim in self.gate_proj.shape)
-        numbers = ops.range(0, count, 1, dtype=DType.int64, device=x.device)
-        asked = ops.equal(ops.unsqueeze(experts, 2), numbers.reshape((1, 1, count)))
-        shares = ops.sum(asked.cast(DType.float32) * ops.unsqueeze(weights, 2), axis=1)
+        shares = shares_of(experts, weights, count)
 
         def wide(weight: Weight) -> TensorValue:
             return x @ ops.transpose(weight.reshape((count * width, hidden)), 0, 1)

@@ -32,7 +32,9 @@ from common.layers import (
     ParallelBlock,
     ParallelTwoNormBlock,
     PreNormBlock,
+    RenormalizedRouter,
     Rope,
+    SoftmaxRouter,
     attend,
     attention,
     decoder,
@@ -78,6 +80,15 @@ FIXTURES = {
         {
             "num_hidden_layers": 2,
             "rope_parameters": _rope(777.0, partial_rotary_factor=0.5),
+        },
+    ),
+    "mixtral": Fixture(
+        "hunt",
+        {
+            "num_hidden_layers": 2,
+            "num_local_experts": 5,
+            "num_experts_per_tok": 2,
+            "rope_parameters": _rope(777.0),
         },
     ),
 }
@@ -232,13 +243,6 @@ class _Stretched(Rope):
         return Rope(scaled, self.max_seq_len).table()
 
 
-class _Longer(Rope):
-    """cos and sin are multiplied, as by YaRN's attention factor."""
-
-    def table(self) -> Any:
-        return super().table() * 1.2
-
-
 class _Backwards(Rope):
     """The angles are negated."""
 
@@ -249,6 +253,13 @@ class _Backwards(Rope):
 
 
 # Blocks, norms, MLPs and heads.
+
+
+class _Sigmoid(RenormalizedRouter):
+    """Scores each expert by itself."""
+
+    def scores(self, logits: Any) -> Any:
+        return ops.sigmoid(logits)
 
 
 class _Skipped(Module):
@@ -364,7 +375,7 @@ def _further(*made: Callable[[Any], Any]) -> Callable[[WeightMap, Any], WeightMa
     return lambda weight_map, config: WeightMap(*weight_map.rules, *(make(config) for make in made))
 
 
-S, C, G = "smollm3", "cohere2", "gpt_neox"
+S, C, G, M = "smollm3", "cohere2", "gpt_neox", "mixtral"
 _ATTN, _MLP = "layers.0.self_attn", "layers.0.mlp"
 _QKV = (f"{_ATTN}.q_proj", f"{_ATTN}.k_proj", f"{_ATTN}.v_proj")
 _ROTATED = (f"{_ATTN}.q_rotated", f"{_ATTN}.k_cached")
@@ -373,16 +384,15 @@ _CONTEXT, _CONTEXT_1 = (f"{_ATTN}.o_proj.input",), ("layers.1.self_attn.o_proj.i
 _ACTIVATED = (f"{_MLP}.down_proj.input",)
 _NORM, _MIDDLE = ("layers.0.input_layernorm",), ("layers.0.post_attention_layernorm.input",)
 _LOGITS = ("lm_head",)
+_SHARES, _EXPERTS, _ROUTER = (f"{_MLP}.gate",), (f"{_MLP}.experts",), "RenormalizedRouter"
+_OF_EXPERTS = tuple(f"{_MLP}.experts.{part}_proj.weight" for part in ("gate", "up", "down"))
 
 FAULTS: tuple[Fault, ...] = (
     # The rotation.
     Fault("another theta", S, _ROTATED, "rope-theta", rope(rope_theta=10000.0)),
-    Fault("another theta, partial", G, _ROTATED, "rope-theta", rope(rope_theta=500.0)),
     Fault("rope scaled", C, _ROTATED, "rope-scaling", patched(decoder, "Rope", _Stretched)),
-    Fault("attention factor", S, _ROTATED, "rope-scaling", patched(decoder, "Rope", _Longer)),
     Fault("rotated back", S, _ROTATED, "rope-layout", patched(decoder, "Rope", _Backwards)),
     Fault("NoPE forgotten", S, _ROTATED_1, "rope-layers", config(rotates=(True, True))),
-    Fault("NoPE elsewhere", S, _ROTATED, "rope-layers", config(rotates=(False, True))),
     Fault("every column", G, _ROTATED, "rope-partial", rope(partial_rotary_factor=1.0)),
     Fault("interleaved as halves", C, _ROTATED, "rope-layout", rules=_instead(CanonicalRope)),
     Fault(
@@ -402,10 +412,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("q and k normed", S, _ROTATED, "qk-norm", patched(Attention, "project", _normed_heads)),
     # Attention.
     Fault("scores unscaled", S, _CONTEXT, "attention-scale", _given(scale=1.0)),
-    Fault("scores over head_dim", G, _CONTEXT, "attention-scale", _given(scale=1 / HEAD_DIM)),
     Fault("window short by one", S, _CONTEXT_1, "window", config(windows=(None, 15))),
     Fault("window forgotten", S, _CONTEXT_1, "window", config(windows=(None, None))),
-    Fault("window long by one", C, _CONTEXT, "window", config(windows=(17, None))),
     Fault("heads in turn", S, _CONTEXT, "head-groups", patched(attention, "attend", _tiled)),
     Fault("scores capped", S, _CONTEXT, "attention-softcap", _softmax(_capped)),
     Fault("a sink", S, _CONTEXT, "sinks", _softmax(_sunk)),
@@ -425,7 +433,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault("centred", S, _NORM, "norm-kind", part("norm_layer", lambda d: d.layer_norm(bias=False))),
     Fault("not centred", C, _NORM, "norm-kind", part("norm_layer", lambda d: d.rms_norm())),
     Fault("epsilon", S, _NORM, "norm-eps", config(norm_eps=1e-6)),
-    Fault("epsilon of LayerNorm", G, _NORM, "norm-eps", config(norm_eps=1e-3)),
     Fault(
         "norms exchanged",
         S,
@@ -464,6 +471,30 @@ FAULTS: tuple[Fault, ...] = (
             lambda config: Rename(r"(.*\.)up_proj(\..*)", r"\1gate_proj\2"),
             lambda config: Rename(r"(.*\.)other(\..*)", r"\1up_proj\2"),
         ),
+    ),
+    # Experts.
+    Fault("weights as they are", M, _SHARES, "router-norm", named(_ROUTER, SoftmaxRouter)),
+    Fault("sigmoid for softmax", M, _SHARES, "router-scores", named(_ROUTER, _Sigmoid)),
+    Fault(
+        "experts in another order",
+        M,
+        _EXPERTS,
+        "expert-order",
+        weights=_each(lambda weight: np.roll(weight, 1, axis=0), *_OF_EXPERTS),
+    ),
+    Fault(
+        "routers in another order",
+        M,
+        _SHARES,
+        "expert-order",
+        weights=_each(lambda weight: weight[[1, 0, *range(2, 5)]], f"{_MLP}.gate.weight"),
+    ),
+    Fault(
+        "gate and up of experts exchanged",
+        M,
+        _EXPERTS,
+        "gate-up",
+        weights=_exchange(*_OF_EXPERTS[:2]),
     ),
     # Sums.
     Fault("attention halved", S, _MIDDLE, "residual-scale", named("PreNormBlock", _Halved)),

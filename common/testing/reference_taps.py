@@ -49,6 +49,7 @@ class Captured:
         outputs: Of each module, ``[tokens, …]``.
         attention: Of each layer, rotated q and k, and v, ``[tokens, heads, head_dim]``.
         projected: Of each layer that rotates, q and k before.
+        shares: Of each module of experts, what its router gave each, ``[tokens, experts]``.
         unrotated: Those of the layer that is running.
         logits: ``[tokens, vocab_size]``.
     """
@@ -57,6 +58,7 @@ class Captured:
     outputs: dict[str, Array] = field(default_factory=dict)
     attention: dict[int, tuple[Array, Array, Array]] = field(default_factory=dict)
     projected: dict[int, tuple[Array, Array]] = field(default_factory=dict)
+    shares: dict[str, Array] = field(default_factory=dict)
     unrotated: tuple[Array, Array] | None = None
     logits: Array = field(default_factory=lambda: np.empty(0, np.float32))
 
@@ -80,6 +82,12 @@ def _rows(value: Any, tokens: int) -> Array | None:
     return value.detach().float().numpy().copy()
 
 
+def _shares(count: int, x: Any, experts: Any, weights: Any) -> Array:
+    """Returns ``[tokens, count]`` of what transformers gives its experts, ``[tokens, top_k]``."""
+    shares = weights.new_zeros((len(x), count))
+    return shares.scatter_add(1, experts, weights).float().numpy()
+
+
 @contextmanager
 def _capturing(model: Any, tokens: int, found: Captured) -> Iterator[None]:
     handles = []
@@ -91,6 +99,8 @@ def _capturing(model: Any, tokens: int, found: Captured) -> Iterator[None]:
                 rows = _rows(value, tokens)
                 if rows is not None:
                     kept[name] = rows
+            if name.endswith(".experts"):
+                found.shares[name] = _shares(module.num_experts, *args, **kwargs)
 
         return keep
 
@@ -172,21 +182,28 @@ class Reference:
         self.oracle = Oracle(directory, attention=_KEEPING, witness=witness)
         self.model = self.oracle.model
         self.weight_map = weight_map
-        known = {name for name, _ in self.model.named_modules()}
-        prefix = self.model.base_model_prefix
-        # transformers renames some modules of older checkpoints, to the names that ports use.
+        self.kinds = {name: type(module).__name__ for name, module in self.model.named_modules()}
         self.modules = {
-            name: module if module in known else f"{prefix}.{name}"
+            name: self._named(module, name)
             for name, module in _modules(weight_map, headers).items()
         }
-        self.kinds = {name: type(module).__name__ for name, module in self.model.named_modules()}
+
+    def _named(self, module: str, name: str) -> str:
+        """Returns the model's name of a module that a checkpoint and the graph name so."""
+        prefix = self.model.base_model_prefix
+        # Some checkpoints leave the prefix out; transformers renames some modules of older ones, to
+        # the names that ports use.
+        forms = (module, f"{prefix}.{module}", f"{prefix}.{name}")
+        found = next((form for form in forms if form in self.kinds), module)
+        # A list is not called: what holds nothing else is.
+        return found.rpartition(".")[0] if self.kinds.get(found) == "ModuleList" else found
 
     def capture(self, tokens: Sequence[int]) -> Captured:
         """Runs one forward pass over ``tokens``."""
         import torch
 
         found = self.found
-        for kept in (found.inputs, found.outputs, found.attention, found.projected):
+        for kept in (found.inputs, found.outputs, found.attention, found.projected, found.shares):
             kept.clear()
         with (
             torch.no_grad(),
@@ -219,6 +236,9 @@ class Reference:
                 taps[name] = found.outputs[module]
         for module, rows in found.outputs.items():
             taps |= self._moved(module, rows)
+        for name, module in self.modules.items():
+            if module in found.shares:
+                taps[name.removesuffix("experts") + "gate"] = found.shares[module]
         for layer, (q, k, v) in found.attention.items():
             owner = f"layers.{layer}.self_attn"
             taps[f"{owner}.{QUERIES}"] = self._canonical(q)

@@ -27,7 +27,8 @@ from max.nn.kv_cache import KVCacheParams
 from max.nn.layer import Module
 from max.nn.stacked_linear import StackedLinear
 
-from common.layers import Decoder, attention
+from common.layers import Decoder, Router, attention
+from common.layers.moe import shares_of
 from common.layers.step import Step
 
 from .harness import generate
@@ -46,7 +47,8 @@ class Recorder:
     """Collects the tensors of one traced pass by name, in the order of their making.
 
     An output has its module's name; an input that no module gave out has its taker's name and
-    ``.input``: what enters the first layer, attention's context, the activations of an MLP.
+    ``.input``: what enters the first layer, attention's context, the activations of an MLP. A
+    router's output is the share of every expert in each token.
     """
 
     def __init__(self, decoder: Module) -> None:
@@ -59,6 +61,9 @@ class Recorder:
     def hook(self, layer: Any, args: tuple[Any, ...], kwargs: Any, outputs: Any) -> None:
         """Takes one call of a layer."""
         name = self.names.get(id(layer))
+        if name and isinstance(layer, Router):
+            experts, weights = outputs
+            self.add(name, shares_of(experts, weights, int(layer.weight.shape[0])))
         if not name or not isinstance(outputs, TensorValue):
             return
         taken = args[0] if args else None

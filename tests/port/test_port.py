@@ -24,6 +24,9 @@ from common.testing.checkpoints import write_checkpoint
 from common.testing.compile import reusing
 from common.testing.declare import PROMPTS, Delta, Fixture, load_port
 from common.testing.harness import build
+from common.testing.reference_taps import Reference
+from common.testing.subject import Subject
+from common.testing.taps import tapping
 
 PORT = load_port(os.environ["PORT"])
 COMPILED = Path(os.environ["COMPILED"])
@@ -71,6 +74,18 @@ def test_oracle_is_sound(fixture: Fixture, directories: dict[str, Path]) -> None
 @pytest.mark.parametrize("delta", PORT.deltas, ids=lambda d: d.name)
 def test_delta_has_a_witness(delta: Delta, directories: dict[str, Path]) -> None:
     assert verify.delta_moves(PORT, delta, directories) > verify.MIN_MOVED
+
+
+@FIXTURES
+def test_a_hunt_compares_everything(fixture: Fixture, directories: dict[str, Path]) -> None:
+    directory = directories[fixture.name]
+    names: dict[str, list[str]] = {}
+    with reusing(COMPILED), Batch(TARGET).collecting("tapped"), tapping(names):
+        build(directory, max_batch_size=len(PROMPTS), target=TARGET)
+    (taps,) = names.values()
+    subject = Subject.of(PORT, directory)
+    reference = Reference(directory, subject.weight_map, subject.tensors)
+    assert set(taps) - set(reference.taps(verify.tokens(8))) == set()
 
 
 @FIXTURES
