@@ -65,7 +65,7 @@ def port():
         shard_count = 2,
         deps = [
             ":" + slug,
-            "//common/testing",
+            "//common/hunting",
         ],
     )
     pytest_test(

@@ -27,12 +27,12 @@ from common.diagnosis import (
 )
 from common.diagnosis.rotation import rotation
 from common.diagnosis.rounding import LARGEST
+from common.hunting.divergence import Hunt, check_reference, judged
+from common.hunting.faults import FAULTS, FIXTURES
+from common.hunting.reference_taps import Reference
+from common.hunting.subject import Subject
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import WithConfig, WithModules, WithWeights, Witness, load_port
-from common.testing.divergence import Hunt, check_reference, judged
-from common.testing.faults import FAULTS, FIXTURES
-from common.testing.reference_taps import Reference
-from common.testing.subject import Subject
 from common.testing.verify import tokens
 from common.testing.witnesses import (
     alike,

@@ -21,13 +21,13 @@ from typing import Any
 
 import pytest
 
+from common.hunting.divergence import Hunt
+from common.hunting.faults import FAULTS, FIXTURES, Fault
+from common.hunting.planted import Planted, load_planted
+from common.hunting.taps import tapping
 from common.pipeline.target import Target
 from common.testing.batch import Batch
-from common.testing.divergence import Hunt
-from common.testing.faults import FAULTS, FIXTURES, Fault
 from common.testing.harness import build
-from common.testing.planted import Planted, load_planted
-from common.testing.taps import tapping
 from common.testing.verify import tokens
 from tools.diff import TABLE
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from common.diagnosis import ROUNDING, Cause, differences
-from common.testing.divergence import Hunt
+from common.hunting.divergence import Hunt
 from tools.hunt_page import COLUMNS, SHADES, page, plot, rows, shade
 
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")

@@ -28,7 +28,7 @@ from .progress import progress_line
 
 if TYPE_CHECKING:
     from common.diagnosis import Difference
-    from common.testing.divergence import Hunt
+    from common.hunting.divergence import Hunt
 
 #: Longer than small windows, and with repetitions that attention can find.
 PROMPT = (
@@ -192,8 +192,8 @@ def _hunt(
     progress: Callable[[str], None],
 ) -> Hunt:
     progress("importing MAX and transformers")
-    from common.testing.divergence import hunt
-    from common.testing.subject import Subject
+    from common.hunting.divergence import hunt
+    from common.hunting.subject import Subject
 
     subject = Subject.of(port, directory)
     tokens = chosen_tokens(directory, subject.settings, *given, fixture=checkpoint is None)

@@ -22,7 +22,7 @@ from .scaffold import TEMPLATES
 
 if TYPE_CHECKING:
     from common.diagnosis import Difference
-    from common.testing.divergence import Hunt
+    from common.hunting.divergence import Hunt
 
 #: More columns than these are narrower than a finger, and than a pixel on a phone.
 COLUMNS = 64

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from common.hunting.reference_taps import Reference
+from common.hunting.subject import Subject
+from common.hunting.taps import tapping
 from common.pipeline.compiled import Record
 from common.testing import verify
 from common.testing.batch import Batch
@@ -24,9 +27,6 @@ from common.testing.checkpoints import write_checkpoint
 from common.testing.compile import reusing
 from common.testing.declare import PROMPTS, Delta, Fixture, load_port
 from common.testing.harness import build
-from common.testing.reference_taps import Reference
-from common.testing.subject import Subject
-from common.testing.taps import tapping
 
 PORT = load_port(os.environ["PORT"])
 COMPILED = Path(os.environ["COMPILED"])

@@ -30,8 +30,7 @@ from max.nn.stacked_linear import StackedLinear
 from common.layers import Decoder, Router, attention
 from common.layers.moe import shares_of
 from common.layers.step import Step
-
-from .harness import generate
+from common.testing.harness import generate
 
 Array = npt.NDArray[np.float32]
 

@@ -30,14 +30,14 @@ from common.diagnosis import (
     first_wrong,
 )
 from common.pipeline.target import Target
+from common.testing.declare import Port
+from common.testing.harness import MAX_LENGTH, build
+from common.testing.metrics import moved
+from common.testing.verify import MAX_SDPA
 
-from .declare import Port
-from .harness import MAX_LENGTH, build
-from .metrics import moved
 from .reference_taps import Reference
 from .subject import Subject
 from .taps import run, tapping
-from .verify import MAX_SDPA
 
 Table = Mapping[str, Sequence[str]]
 

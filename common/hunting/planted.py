@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common.pipeline.target import Target
+from common.testing.batch import Batch, storing
+from common.testing.checkpoints import write_checkpoint
+from common.testing.compile import reusing
+from common.testing.declare import load_port
+from common.testing.harness import build
 
-from .batch import Batch, storing
-from .checkpoints import write_checkpoint
-from .compile import reusing
-from .declare import load_port
 from .faults import FAULTS, FIXTURES, Fault
-from .harness import build
 from .subject import Subject
 from .taps import tapping
 

@@ -29,9 +29,9 @@ from max.graph.weights import WeightData
 
 from common.adapters import CanonicalRope, Tensor, WeightMap
 from common.errors import PortError
+from common.testing.declare import Witness
+from common.testing.oracle import Oracle
 
-from .declare import Witness
-from .oracle import Oracle
 from .taps import INPUT, KEYS, QUERIES
 
 Array = npt.NDArray[np.float32]

@@ -41,8 +41,7 @@ from common.layers import (
 )
 from common.layers.step import Step
 from common.pipeline import DecoderModel
-
-from .declare import HEAD_DIM, Fixture
+from common.testing.declare import HEAD_DIM, Fixture
 
 
 def _rope(theta: float, **more: float) -> dict[str, float | str]:

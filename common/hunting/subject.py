@@ -17,8 +17,7 @@ import numpy as np
 from max.dtype import DType
 
 from common.adapters import Tensor, WeightMap, plan
-
-from .declare import Port
+from common.testing.declare import Port
 
 
 @dataclass(frozen=True)
