@@ -251,6 +251,9 @@ class Reference:
                     if heads.shape == whole.shape:
                         flat = self._canonical(heads).reshape(len(tokens), -1)
                         taps[f"{owner}.{part}_proj"] = flat
+            for name in (f"{owner}.{part}_norm" + end for part in "qk" for end in ("", INPUT)):
+                if name in taps:
+                    taps[name] = self._canonical(taps[name])
         taps["lm_head"] = found.logits
         return taps
 
@@ -271,8 +274,9 @@ class Reference:
 
     def _canonical(self, heads: Array) -> Array:
         for rule in self.weight_map.rules:
-            if isinstance(rule, CanonicalRope) and heads.shape[-1] == rule.rope.head_dim:
-                return heads[..., rule.order()]
+            if isinstance(rule, CanonicalRope):
+                each = heads.reshape(len(heads), -1, rule.rope.head_dim)
+                return each[..., rule.order()].reshape(heads.shape)
         return heads
 
 
