@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unported import hide, without
+from support import STARCODER2, ports, without, write_config
 
 from common.errors import PortError
 from common.testing.declare import Unimplemented
@@ -31,31 +31,12 @@ from tools.reference import NONE, Reference, changes
 from tools.scaffold import blueprint, files, literal, wrapped, write
 from tools.source import open_source
 
-
-@pytest.fixture(autouse=True)
-def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide("starcoder2", monkeypatch)
-
-
-STARCODER2 = {
-    "architectures": ["Starcoder2ForCausalLM"],
-    "model_type": "starcoder2",
-    "norm_epsilon": 1e-5,
-    "use_bias": True,
-    "sliding_window": 4096,
-}
+pytestmark = pytest.mark.usefixtures("no_starcoder2")
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    return configured(tmp_path / "model")
-
-
-def configured(directory: Path, **changes: Any) -> Path:
-    directory.mkdir(exist_ok=True)
-    config = {k: v for k, v in (STARCODER2 | changes).items() if v is not ...}
-    (directory / "config.json").write_text(json.dumps(config))
-    return directory
+    return write_config(tmp_path / "model", STARCODER2)
 
 
 #: By eye, from the sources.
@@ -128,21 +109,11 @@ PARTS = {
 }
 
 
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*without("starcoder2"), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
-
-
 @pytest.mark.parametrize("donor", ["LlamaForCausalLM", "gpt_neox"])
 def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path: Path) -> None:
     slug = f"made_from_{donor.lower()}"
     options = ("--start-from", donor, "--output-dir", ".", "--slug", slug)
-    ran = ports("scaffold", str(model), *options, "--json", cwd=tmp_path)
+    ran = ports("scaffold", str(model), *options, "--json", cwd=tmp_path, hidden=["starcoder2"])
     assert ran.returncode == 0, ran.stderr
     made = json.loads(ran.stdout)
     folder = tmp_path / slug
@@ -217,7 +188,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_scaffolded_leaves_nothing(case: str, tmp_path: Path) -> None:
     config, options, message = REFUSED[case]
-    source = open_source(str(configured(tmp_path / "model", **config)))
+    source = open_source(str(write_config(tmp_path / "model", STARCODER2 | config)))
     (tmp_path / "out" / "taken").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     out = tmp_path / options.get("output_dir", "out")
