@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from support import STARCODER2, ports, without, write_config
 
 from common.errors import PortError
-from common.testing.declare import Unimplemented
+from common.testing.converters import GGUF
+from common.testing.declare import Unimplemented, load_port, slugs
 from common.testing.verify import delta_moves
 from tools.audit import report
 from tools.deltas_of import donor_of
@@ -109,6 +110,35 @@ PARTS = {
 }
 
 
+def lint(*arguments: str, **options: Any) -> None:
+    config = str(Path(__file__).parents[1] / "pyproject.toml")
+    ran = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--config", config],
+        capture_output=True,
+        text=True,
+        env=dict(os.environ),
+        **options,
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+#: All but the one that these tests take for unported.
+DONORS = [slug for slug in slugs() if slug != "starcoder2"]
+
+
+@pytest.mark.parametrize("donor", ["LlamaForCausalLM", *DONORS])
+def test_gguf_is_declared_as_its_weight_map_is_copied(donor: str, model: Path) -> None:
+    text = files(blueprint(open_source(str(model)), donor_of(donor), None))["deltas.py"]
+    made: dict[str, Any] = {}
+    exec(text, made)
+    declared = load_port(donor).gguf if donor in DONORS else GGUF()
+    assert made["PORT"].gguf.moved.keys() == declared.moved.keys()
+    assert made["PORT"].gguf.atol == declared.atol
+    assert (made["PORT"].gguf.arch, made["PORT"].gguf.cannot_hold) == (None, ())
+    for tool in (["check"], ["format", "--check"]):
+        lint(*tool, "--stdin-filename", "deltas.py", "-", input=text)
+
+
 @pytest.mark.parametrize("donor", ["LlamaForCausalLM", "gpt_neox"])
 def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path: Path) -> None:
     slug = f"made_from_{donor.lower()}"
@@ -119,14 +149,8 @@ def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path:
     folder = tmp_path / slug
     assert set(made["files"]) == {path.name for path in folder.iterdir()} == PARTS | {f"{slug}.py"}
     assert sorted(p.name for p in tmp_path.iterdir()) == [slug, "model"]
-    root = Path(__file__).parents[1]
     for tool in (["check"], ["format", "--check"]):
-        ruff = [sys.executable, "-m", "ruff", *tool, "--no-cache"]
-        config = ("--config", str(root / "pyproject.toml"))
-        lint = subprocess.run(
-            [*ruff, *config, str(folder)], capture_output=True, text=True, env=dict(os.environ)
-        )
-        assert lint.returncode == 0, lint.stdout
+        lint(*tool, str(folder))
     package = open_package(str(folder))
     found = report(package)
     assert found["holds"], found

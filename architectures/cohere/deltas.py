@@ -8,6 +8,7 @@
 
 from typing import Any
 
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
 from common.testing.witnesses import rms_norm, sequential, split_half_rows
 
@@ -26,6 +27,7 @@ def _split_half_columns(weight: Any) -> Any:
 PORT = Port(
     model_type="cohere",
     class_name="CohereForCausalLM",
+    gguf=GGUF("command-r", cannot_hold=BIASED),
     fixtures=(
         Fixture(
             "qk_norm_tied",

@@ -8,6 +8,7 @@
 
 from typing import Any
 
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
 from common.testing.witnesses import UNTIED, rms_norm, sequential, split_half_rows
 
@@ -20,6 +21,7 @@ def _rotate(attention: Any) -> None:
 PORT = Port(
     model_type="cohere2",
     class_name="Cohere2ForCausalLM",
+    gguf=GGUF(cannot_hold=("untied_biased_window_16",)),
     fixtures=(
         Fixture(
             "tied_window_128",

@@ -8,6 +8,7 @@
 
 from typing import Any
 
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
 from common.testing.witnesses import split_half_rows, swapped_gate_up
 
@@ -26,6 +27,7 @@ PORT = Port(
     model_type="glm",
     class_name="GlmForCausalLM",
     also={"Glm4ForCausalLM": "glm4"},
+    gguf=GGUF("chatglm"),
     fixtures=(
         Fixture(
             "glm_biased",

@@ -8,10 +8,12 @@
 
 from typing import Any
 
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithWeights
 from common.testing.witnesses import UNTIED, interleaved_qkv, layer_norms, without
 
 ODD = ("untied_unscaled_by_layer",)
+CONV1D = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
 
 
 def _released(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +29,13 @@ def _released(tensors: dict[str, Any]) -> dict[str, Any]:
 PORT = Port(
     model_type="gpt2",
     class_name="GPT2LMHeadModel",
+    # GPT2Model of llama.cpp leaves masks out and transposes Conv1D.
+    gguf=GGUF(
+        moved={
+            **dict.fromkeys((".attn.bias", ".attn.masked_bias")),
+            **dict.fromkeys(CONV1D, lambda w, config: w.T),
+        }
+    ),
     fixtures=(
         Fixture(
             "released",

@@ -6,8 +6,19 @@
 # ===----------------------------------------------------------------------=== #
 """How GPT-NeoX differs, and the checkpoints that show it."""
 
+from typing import Any
+
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithWeights
 from common.testing.witnesses import UNTIED, concatenated_qkv, layer_norms, without
+
+QKV = ("query_key_value.weight", "query_key_value.bias")
+
+
+def _concatenated(rows: Any, config: Any) -> Any:
+    # GPTNeoXModel of llama.cpp brings q, k and v of all heads together.
+    heads = rows.reshape(config.num_attention_heads, 3, -1, *rows.shape[1:])
+    return heads.swapaxes(0, 1).reshape(rows.shape)
 
 
 def _rope(theta: float, factor: float) -> dict[str, float | str]:
@@ -17,6 +28,7 @@ def _rope(theta: float, factor: float) -> dict[str, float | str]:
 PORT = Port(
     model_type="gpt_neox",
     class_name="GPTNeoXForCausalLM",
+    gguf=GGUF("gptneox", moved=dict.fromkeys(QKV, _concatenated)),
     fixtures=(
         Fixture(
             "parallel",
@@ -45,7 +57,7 @@ PORT = Port(
         Delta(
             "fused QKV, interleaved by head",
             "modeling_gpt_neox.py:214",
-            WithWeights(("query_key_value.weight", "query_key_value.bias"), concatenated_qkv),
+            WithWeights(QKV, concatenated_qkv),
         ),
         Delta(
             "partial RoPE on the leading columns",

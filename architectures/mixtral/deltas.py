@@ -6,6 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """How Mixtral differs, and the checkpoints that show it."""
 
+from common.testing.converters import GGUF, PAIRED_ROWS
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
 from common.testing.witnesses import alike, among_all, rolled_rows, swapped_gate_up
 
@@ -15,6 +16,7 @@ PORT = Port(
     model_type="mixtral",
     class_name="MixtralForCausalLM",
     router=ROUTER,
+    gguf=GGUF("llama", moved=PAIRED_ROWS),
     fixtures=(
         Fixture(
             "top_2_of_8",

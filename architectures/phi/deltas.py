@@ -6,6 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """How Phi differs, and the checkpoints that show it."""
 
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, off
 from common.testing.witnesses import rms_norm, sequential, zero
 
@@ -19,6 +20,7 @@ def _rope(factor: float) -> dict[str, float | str]:
 PORT = Port(
     model_type="phi",
     class_name="PhiForCausalLM",
+    gguf=GGUF("phi2", cannot_hold=(NORMED,)),
     fixtures=(
         Fixture(
             MULTI_QUERY,

@@ -6,12 +6,14 @@
 # ===----------------------------------------------------------------------=== #
 """How SmolLM3 differs, and the checkpoints that show it."""
 
+from common.testing.converters import GGUF, PAIRED_ROWS
 from common.testing.declare import Delta, Fixture, Port, WithConfig
 from common.testing.witnesses import UNTIED
 
 PORT = Port(
     model_type="smollm3",
     class_name="SmolLM3ForCausalLM",
+    gguf=GGUF(moved=PAIRED_ROWS),
     fixtures=(
         Fixture(
             "tied",

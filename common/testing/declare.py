@@ -20,6 +20,8 @@ from typing import Any, Protocol
 
 from common.errors import PortError, nearest
 
+from .converters import GGUF
+
 #: Dimensions of every fixture, unless it says otherwise.
 HEADS, HEAD_DIM = 4, 32
 
@@ -162,6 +164,7 @@ class Port:
             model_type. arch.py registers each under its own name.
         router: The reference's class that chooses experts, if it has any: its forward returns
             what it compares first, ``[tokens, experts]``, and the chosen last.
+        gguf: How its GGUF files differ from its checkpoints, if by more than names.
         package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
@@ -172,6 +175,7 @@ class Port:
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
     router: str | None = None
+    gguf: GGUF = field(default_factory=GGUF)
     package: str | None = None
 
     @property
