@@ -50,9 +50,15 @@ class WithConfig:
         pass
 
 
-def off(*flags: str) -> WithConfig:
-    """Returns the witness that clears switches of the config."""
-    return WithConfig(dict.fromkeys(flags, False))
+def rope(theta: float, share: float | None = None) -> dict[str, Any]:
+    """Returns the part of a config that asks for plain RoPE.
+
+    Args:
+        theta: The base of its frequencies.
+        share: Of the columns of a head, those that rotate; unsaid if all do.
+    """
+    shared = {} if share is None else {"partial_rotary_factor": share}
+    return {"rope_parameters": {"rope_type": "default", "rope_theta": theta, **shared}}
 
 
 @dataclass(frozen=True)
