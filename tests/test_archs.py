@@ -12,17 +12,10 @@ import json
 import sys
 
 import pytest
+from support import ports_here
 
 from tools import installed
-from tools.__main__ import main
 from tools.archs import registered
-
-
-def ports(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["list-archs", *arguments])
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
 
 
 def test_what_files_say_is_what_is_registered() -> None:
@@ -42,7 +35,7 @@ def test_what_files_say_is_what_is_registered() -> None:
     ],
 )
 def test_a_class_is_found(name: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ports(capsys, "--match", name) == (0, line, "")
+    assert ports_here(capsys, "list-archs", "--match", name) == (0, line, "")
 
 
 def test_an_alias_is_found() -> None:
@@ -51,13 +44,13 @@ def test_an_alias_is_found() -> None:
 
 
 def test_no_match_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = ports(capsys, "--match", "SmolLM4ForCausalLM")
+    code, out, err = ports_here(capsys, "list-archs", "--match", "SmolLM4ForCausalLM")
     assert (code, out) == (1, "")
     assert err.startswith("ports: nothing serves SmolLM4ForCausalLM (nearest: SmolLM3ForCausalLM")
 
 
 def test_json_has_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = ports(capsys, "--json")
+    code, out, _ = ports_here(capsys, "list-archs", "--json")
     assert code == 0
     for arch in json.loads(out):
         assert set(arch) == {"name", "slug", "origin"}
@@ -71,7 +64,7 @@ def test_without_max_the_exit_code_is_2(
     for name in [name for name in sys.modules if name.split(".")[0] == "max"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "max", None)
-    code, out, err = ports(capsys)
+    code, out, err = ports_here(capsys, "list-archs")
     assert (code, out) == (2, "")
     assert err.startswith("ports: MAX is missing (")
     assert err.endswith("`./ports env` makes the environment\n")

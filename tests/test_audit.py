@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import copied_port, ports
 
 from common.errors import PortError
 from common.testing.declare import slugs
@@ -36,15 +33,7 @@ def facts() -> Facts:
 
 
 def copied(tmp_path: Path) -> Path:
-    """A copy of a port under a name that Python has not imported yet."""
-    name = f"audited{next(_NUMBERS)}"
-    folder = tmp_path / name
-    shutil.copytree(open_package("smollm3").directory, folder)
-    (folder / "smollm3.py").rename(folder / f"{name}.py")
-    for file in folder.glob("*.py"):
-        text = file.read_text().replace(".smollm3 import", f".{name} import")
-        file.write_text(text.replace("architectures/smollm3`", f"architectures/{name}`"))
-    return folder
+    return copied_port("smollm3", tmp_path / f"audited{next(_NUMBERS)}")
 
 
 def judged(package: Package, facts: Facts) -> list[tuple[str, str]]:
@@ -195,16 +184,6 @@ def test_sentences_end_at_stops_blank_lines_and_listed_names() -> None:
         *("It is one, e.g. this.", '"It" differs here.'),
         *("Attributes:", "a: Is a.", "b: Is b."),
     ]
-
-
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
 
 
 def test_the_command_prints_and_exits(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,37 +20,12 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
+from support import ports
 
 EVIL = """
 from pathlib import Path
 Path(__file__).with_name("ran").touch()
 """
-
-
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        # MAX's libraries change the C environment of this process; a child needs Python's view.
-        env=dict(os.environ),
-    )
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    port = load_port("smollm3")
-    return write_checkpoint(port, port.fixtures[0], tmp_path_factory.mktemp("whole") / "smollm3")
-
-
-@pytest.fixture
-def checkpoint(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "checkpoint"))
 
 
 def edit_config(**changes: Any) -> Callable[[Path], None]:

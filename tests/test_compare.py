@@ -9,16 +9,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support import ports
 
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
 from tools.compare import ALIGNED, DIVERGED, Comparison, Probe, Reference, Served, Text, Top, shared
 from tools.serving import free_port
 
@@ -68,14 +64,8 @@ def test_shared_counts_the_common_beginning() -> None:
     assert shared("", "a") == 0
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    port = load_port("smollm3")
-    return write_checkpoint(port, port.fixtures[0], tmp_path_factory.mktemp("compare") / "smollm3")
-
-
-def test_the_reference_continues_greedily(checkpoint: Path) -> None:
-    reference = Reference(checkpoint)
+def test_the_reference_continues_greedily(whole: Path) -> None:
+    reference = Reference(whole)
     tokens = reference.tokens("abc", 7)
     assert len(tokens) == 7
     assert tokens[:3] == tokens[3:6]
@@ -91,17 +81,11 @@ def test_no_server_is_said() -> None:
         Served(f"http://127.0.0.1:{free_port()}")
 
 
-def test_another_ports_checkpoint_is_refused(checkpoint: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-P", "-m", "tools", "compare", str(checkpoint), "--slug", "cohere2"],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
+def test_another_ports_checkpoint_is_refused(whole: Path) -> None:
+    ran = ports("compare", str(whole), "--slug", "cohere2")
     assert ran.returncode == 2
     assert ran.stderr == (
-        f"ports: {checkpoint} is of ['SmolLM3ForCausalLM'];"
-        " cohere2 is the port of Cohere2ForCausalLM\n"
+        f"ports: {whole} is of ['SmolLM3ForCausalLM']; cohere2 is the port of Cohere2ForCausalLM\n"
     )
 
 

@@ -121,6 +121,14 @@ def test_a_missing_key_is_named_with_near_ones() -> None:
         Cohere2Config.from_huggingface(config)
 
 
+def test_a_field_is_the_key_of_its_name() -> None:
+    config = AutoConfig.for_model("cohere2", logit_scale=0.5)
+    assert Cohere2Config.from_huggingface(config).logit_scale == 0.5
+    other = AutoConfig.for_model("smollm3", layer_norm_eps=1e-5)
+    with pytest.raises(PortError, match="smollm3 model has no 'logit_scale'"):
+        Cohere2Config.from_huggingface(other)
+
+
 def test_a_branch_that_the_port_lacks_is_refused() -> None:
     config = AutoConfig.for_model("cohere2", use_qk_norm=True)
     with pytest.raises(PortError, match="use_qk_norm = True; this port supports only False"):

@@ -11,9 +11,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,48 +19,19 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from support import copied_port, ports
 
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port, slugs
+from common.testing.declare import slugs
 from tools.gates import GATES, Phase, run
-from tools.package import open_package
 
 NAMES = [name for name, _ in GATES]
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    port = load_port("smollm3")
-    return write_checkpoint(port, port.fixtures[0], tmp_path_factory.mktemp("gates") / "whole")
-
-
-@pytest.fixture
-def checkpoint(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "checkpoint"))
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of a port, under a name that Python has not imported yet."""
-    name = f"gated{next(_NUMBERS)}"
-    copy = Path(shutil.copytree(open_package("smollm3").directory, tmp_path / name))
-    (copy / "smollm3.py").rename(copy / f"{name}.py")
-    for file in copy.glob("*.py"):
-        text = file.read_text().replace(".smollm3 import", f".{name} import")
-        file.write_text(text.replace("architectures/smollm3`", f"architectures/{name}`"))
-    return copy
-
-
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
+    return copied_port("smollm3", tmp_path / f"gated{next(_NUMBERS)}")
 
 
 @pytest.mark.parametrize("slug", slugs())

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -30,64 +28,6 @@ from common.errors import PortError
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import load_port, slugs
 
-#: gguf's names of architectures, where they are not transformers' model_type.
-ARCHES = {
-    "cohere": "command-r",
-    "glm": "chatglm",
-    "gpt_neox": "gptneox",
-    "mixtral": "llama",
-    "phi": "phi2",
-}
-
-#: Returns what a converter makes of a tensor, or None if it leaves it out.
-Convert = Callable[[str, np.ndarray, Any], np.ndarray | None]
-
-
-def as_it_is(name: str, array: np.ndarray, config: Any) -> np.ndarray:
-    return array
-
-
-def llama(name: str, array: np.ndarray, config: Any) -> np.ndarray:
-    """LlamaModel of llama.cpp's converter brings the pairs of a rotation together."""
-    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
-    for part, n in heads.items():
-        if f"{part}." in name:
-            half = array.reshape(n, 2, array.shape[0] // n // 2, *array.shape[1:])
-            return half.swapaxes(1, 2).reshape(array.shape)
-    return array
-
-
-def gemma(name: str, array: np.ndarray, config: Any) -> np.ndarray:
-    """GemmaModel of llama.cpp's converter adds the one that the reference adds to a norm."""
-    return array + 1.0 if name.endswith("norm.weight") else array
-
-
-def gpt_neox(name: str, array: np.ndarray, config: Any) -> np.ndarray:
-    """GPTNeoXModel of llama.cpp's converter brings q, k and v of all heads together."""
-    if "query_key_value" not in name:
-        return array
-    n = config.num_attention_heads
-    return np.concatenate(array.reshape(n, 3, -1, *array.shape[1:]).swapaxes(0, 1)).reshape(
-        array.shape
-    )
-
-
-def gpt2(name: str, array: np.ndarray, config: Any) -> np.ndarray | None:
-    """GPT2Model of llama.cpp's converter leaves masks out and transposes Conv1D."""
-    if name.endswith((".attn.bias", ".attn.masked_bias")):
-        return None
-    return array.T if name.endswith((".c_attn.weight", ".c_proj.weight", ".c_fc.weight")) else array
-
-
-#: What converters do to tensors, where it is more than to name them.
-CONVERTERS: dict[str, Convert] = {
-    "gemma": gemma,
-    "gpt2": gpt2,
-    "gpt_neox": gpt_neox,
-    "mixtral": llama,
-    "smollm3": llama,
-}
-
 
 def merged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Converters stack the experts of a layer, and StableLMModel's the norms of its heads."""
@@ -103,18 +43,23 @@ def write_gguf(
     directory: Path, slug: str, kind: GGMLQuantizationType = GGMLQuantizationType.F32
 ) -> None:
     """Replaces a checkpoint's safetensors by a GGUF file of the same tensors."""
-    config = AutoConfig.from_pretrained(directory)
-    arch_name = ARCHES.get(config.model_type, config.model_type)
-    arch = next(a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name)
+    port, config = load_port(slug), AutoConfig.from_pretrained(directory)
+    # Further classes of a port have the names of their own model_type.
+    named = port.gguf.arch if config.model_type == port.model_type else None
+    arch_name = named or config.model_type
+    arch = next((a for a, name in MODEL_ARCH_NAMES.items() if name == arch_name), None)
+    if arch is None:
+        raise LookupError(f"gguf has no architecture {arch_name}: give GGUF(arch=...) in deltas.py")
     names = get_tensor_name_map(arch, config.num_hidden_layers)
     writer = GGUFWriter(directory / "model.gguf", arch_name)
     for name, array in merged(load_file(directory / "model.safetensors")).items():
-        made = CONVERTERS.get(slug, as_it_is)(name, array, config)
+        made = port.gguf.convert(name, array, config)
         if made is None:
             continue
         converted = np.ascontiguousarray(made)
         to = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        assert to, name
+        if to is None:
+            raise LookupError(f"gguf has no name for {name} of {arch_name}")
         # Converters keep vectors in float32.
         stored = kind if array.ndim > 1 else GGMLQuantizationType.F32
         writer.add_tensor(to, quants.quantize(converted, stored), raw_dtype=stored)
@@ -146,22 +91,11 @@ def loaded(directory: Path, slug: str) -> dict[str, np.ndarray]:
     }
 
 
-#: What GGUF cannot hold: a head of its own for Cohere's models and Gemma, norms of heads for
-#: Phi.
-INEXPRESSIBLE = {
-    ("cohere", "multi_query_biased_untied"),
-    ("cohere2", "untied_biased_window_16"),
-    ("gemma", "untied_biased_erf"),
-    ("phi", "tied_with_norms_of_heads"),
-}
-#: What a converter's sums round off, of weights below 3.
-ROUNDED = {"gemma": 2**-23}
-
 CASES = [
     (slug, fixture.name)
     for slug in slugs()
     for fixture in load_port(slug).fixtures
-    if (slug, fixture.name) not in INEXPRESSIBLE
+    if fixture.name not in load_port(slug).gguf.cannot_hold
 ]
 
 
@@ -173,10 +107,6 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Pat
     return slug, write_checkpoint(port, fixture, tmp_path / slug)
 
 
-def test_converters_are_those_of_ports() -> None:
-    assert CONVERTERS.keys() <= set(slugs())
-
-
 @pytest.mark.parametrize("checkpoint", CASES, indirect=True, ids="-".join)
 def test_gguf_becomes_the_same_weights(checkpoint: tuple[str, Path]) -> None:
     slug, directory = checkpoint
@@ -185,8 +115,20 @@ def test_gguf_becomes_the_same_weights(checkpoint: tuple[str, Path]) -> None:
     found = loaded(directory, slug)
     assert found.keys() == expected.keys()
     for name, array in expected.items():
-        atol = ROUNDED.get(slug, 0)
+        atol = load_port(slug).gguf.atol
         np.testing.assert_allclose(found[name], array, rtol=0, atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [(slug, fixture) for slug in slugs() for fixture in load_port(slug).gguf.cannot_hold],
+    indirect=True,
+    ids="-".join,
+)
+def test_what_gguf_cannot_hold_has_no_name_there(checkpoint: tuple[str, Path]) -> None:
+    slug, directory = checkpoint
+    with pytest.raises(LookupError, match="gguf has no name for"):
+        write_gguf(directory, slug)
 
 
 @pytest.mark.parametrize("kind", [GGMLQuantizationType.F16, GGMLQuantizationType.BF16])

@@ -113,24 +113,22 @@ def holds(directory: Path, config: dict[str, Any]) -> None:
     assert not {name for name in set(sys.modules) - modules if "evil" in name}
 
 
-@settings(
+many = settings(
     max_examples=1000,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@many
 @given(CONFIG)
 @example({"vocab_size": 10**400, "hidden_size": 10**400, "num_attention_heads": 1})
 def test_any_object_is_taken_for_what_it_is(directory: Path, config: dict[str, Any]) -> None:
     holds(directory, config)
 
 
-@settings(
-    max_examples=1000,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@many
 @given(NAMED)
 @example({"architectures": ["Evil"], "auto_map": {"AutoConfig": "evil.Evil"}, "model_type": "evil"})
 def test_so_is_one_that_names_a_class(directory: Path, config: dict[str, Any]) -> None:

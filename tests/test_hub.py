@@ -15,7 +15,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import support
 
 from common.testing.sparse import write_shards
 
@@ -139,10 +139,8 @@ def ports(
     hub: Hub, home: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
-        capture_output=True,
-        text=True,
+    return support.ports(
+        *arguments,
         env={
             **kept,
             "NO_PROXY": "127.0.0.1",

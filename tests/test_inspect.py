@@ -16,22 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unported import hide
+from support import ports_here
 
 from common.config.keys import IGNORED
 from common.errors import PortError
 from common.testing.sparse import write_shards, write_sparse
-from tools.__main__ import main
 from tools.config_keys import DELTA, IGNORABLE, KEYS, MACRO, UNKNOWN, meaning
 from tools.fit import GIB, GPUS, fit
 from tools.inspecting import Inspection, inspected
 from tools.source import open_source
 
-
-@pytest.fixture(autouse=True)
-def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide("starcoder2", monkeypatch)
-
+pytestmark = pytest.mark.usefixtures("no_starcoder2")
 
 CONFIG: dict[str, Any] = {
     "architectures": ["Starcoder2ForCausalLM"],
@@ -83,13 +78,6 @@ def look(
     return inspected(open_source(write(directory, tensors, **changes)))
 
 
-def ports(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["inspect", *arguments])
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
-
-
 def test_every_key_has_its_kind(tmp_path: Path) -> None:
     rows = {row.key: row for row in look(tmp_path, vision_config={"depth": 2}).rows}
     assert list(rows) == [*CONFIG, "vision_config"]
@@ -132,7 +120,7 @@ def test_what_is_served_already_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert look(tmp_path, architectures=[name]).served == served
-    _, out, _ = ports(capsys, str(tmp_path))
+    _, out, _ = ports_here(capsys, "inspect", str(tmp_path))
     assert ("already registered" in out) == bool(served)
 
 
@@ -221,7 +209,7 @@ def test_without_a_reference_there_are_no_donors(
 ) -> None:
     found = look(tmp_path, architectures=["NewForCausalLM"], model_type="new")
     assert (found.reference, found.deltas, found.donors) == (None, None, ())
-    code, out, _ = ports(capsys, str(tmp_path))
+    code, out, _ = ports_here(capsys, "inspect", str(tmp_path))
     assert code == 0
     assert "no reference code" in out
 
@@ -229,7 +217,7 @@ def test_without_a_reference_there_are_no_donors(
 def test_without_weights_the_rest_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = ports(capsys, write(tmp_path, {}))
+    code, out, _ = ports_here(capsys, "inspect", write(tmp_path, {}))
     assert code == 0
     assert "has no *.safetensors and no *.gguf" in " ".join(out.split())
     assert "may fit H100" in out
@@ -239,7 +227,7 @@ def test_json_has_its_schema_and_goes_to_a_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, file = write(tmp_path / "model"), tmp_path / "report.json"
-    code, out, _ = ports(capsys, model, "--json", "--output", str(file))
+    code, out, _ = ports_here(capsys, "inspect", model, "--json", "--output", str(file))
     found = json.loads(out)
     assert code == 0
     assert {key: type(value) for key, value in found.items()} == SCHEMA
@@ -262,7 +250,7 @@ def test_a_file_that_cannot_be_written_is_named(
 ) -> None:
     model, file = write(tmp_path / "model"), tmp_path / place
     before = sorted(tmp_path.rglob("*"))
-    code, out, err = ports(capsys, model, "--output", str(file))
+    code, out, err = ports_here(capsys, "inspect", model, "--output", str(file))
     assert (code, out) == (2, "")
     assert err.startswith(f"ports: {file} cannot be written: ")
     assert len(err.splitlines()) == 1
@@ -275,7 +263,7 @@ def test_the_report_reads_in_80_columns(
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "m", **{"[red]\x1b[2J": "[bold]\x1b[2J" * 40})
-    _, out, _ = ports(capsys, "./m")
+    _, out, _ = ports_here(capsys, "inspect", "./m")
     assert " as without it: sliding_window\n" in out
     assert max(map(len, out.splitlines())) <= 80
     assert "\x1b" not in out

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import ports_here
 
 from common.checkpoint import Header
 from common.testing.sparse import write_shards, write_sparse
-from tools.__main__ import main
 from tools.keys import collapsed, spelled
 
 LAYERS, EXPERTS = 100, 299
@@ -33,13 +33,6 @@ SCHEMA = {
     "parameters": int,
     "bytes": int,
 }
-
-
-def ports(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(list(arguments))
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
 
 
 def names() -> dict[str, tuple[int, ...]]:
@@ -62,7 +55,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_thirty_thousand_tensors_are_three_lines(
     big: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = ports(capsys, "list-keys", str(big))
+    code, out, err = ports_here(capsys, "list-keys", str(big))
     assert (code, err) == (0, "")
     *lines, total = out.splitlines()
     assert sorted(lines) == [
@@ -74,7 +67,7 @@ def test_thirty_thousand_tensors_are_three_lines(
 
 
 def test_json_has_its_schema(big: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = ports(capsys, "list-keys", str(big), "--json")
+    code, out, _ = ports_here(capsys, "list-keys", str(big), "--json")
     assert code == 0
     found = json.loads(out)
     assert set(found) == {"model", "patterns", "dtypes", "lines"}
@@ -88,7 +81,7 @@ def test_json_has_its_schema(big: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_prefixes_and_limit(big: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--prefix", "model.layers.", "--exclude-prefix", "model.layers.7.", "--limit", "1")
-    code, out, _ = ports(capsys, "list-keys", str(big), *arguments)
+    code, out, _ = ports_here(capsys, "list-keys", str(big), *arguments)
     first, more, _ = out.splitlines()
     assert code == 0
     assert first.startswith("model.layers.{0..6,8..99}.")
@@ -96,7 +89,7 @@ def test_prefixes_and_limit(big: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_summary_has_a_line_a_block(big: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = ports(capsys, "list-keys", str(big), "--summary")
+    _, out, _ = ports_here(capsys, "list-keys", str(big), "--summary")
     assert sorted(out.splitlines()[:-1]) == [
         "model.embed_tokens\t1\t32.8 K",
         "model.layers.{0..99}\t30000\t61.2 M",
@@ -104,7 +97,7 @@ def test_summary_has_a_line_a_block(big: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_no_match_is_exit_code_1(big: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = ports(capsys, "list-keys", str(big), "--prefix", "modle.")
+    code, out, err = ports_here(capsys, "list-keys", str(big), "--prefix", "modle.")
     assert (code, out) == (1, "")
     assert err == "ports: none of 30001 tensors begins with 'modle.' (nearest: model.)\n"
 
@@ -112,7 +105,7 @@ def test_no_match_is_exit_code_1(big: Path, capsys: pytest.CaptureFixture[str]) 
 def test_a_missing_directory_is_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, err = ports(capsys, "list-keys", str(tmp_path / "gone"))
+    code, out, err = ports_here(capsys, "list-keys", str(tmp_path / "gone"))
     assert (code, out) == (2, "")
     assert err == f"ports: {tmp_path}/gone does not exist; give the directory of a checkpoint\n"
 
@@ -122,7 +115,7 @@ def test_a_hostile_name_cannot_reach_the_terminal(
 ) -> None:
     (tmp_path / "config.json").write_text("{}")
     write_sparse(tmp_path / "model.safetensors", {f"a\x1b[2J\n{{}}.{'9' * 5000}": (2,)})
-    _, out, _ = ports(capsys, "list-keys", str(tmp_path))
+    _, out, _ = ports_here(capsys, "list-keys", str(tmp_path))
     assert "\x1b" not in out
     assert out.startswith(r"a\x1b[2J\n{ }.999")
 

@@ -41,8 +41,8 @@ class BiasedSigmoidRouter(Router):
     """As in DeepSeek-V3 and its kin: a bias decides who is chosen, but not how much they count."""
 
     def __init__(self, config: MixtralConfig) -> None:
-        super().__init__(config, experts=config.experts, top_k=config.top_k)
-        shape = (config.experts,)
+        super().__init__(config, experts=config.num_local_experts, top_k=config.num_experts_per_tok)
+        shape = (config.num_local_experts,)
         self.bias = Weight("e_score_correction_bias", DType.float32, shape, config.device)
 
     def scores(self, logits: TensorValue) -> TensorValue:
@@ -83,7 +83,7 @@ def traced(layer: MixtureOfExperts, config: MixtralConfig) -> tuple[str, list[ob
 
 
 def experts(config: MixtralConfig) -> Experts:
-    return Experts(config, experts=config.experts, width=config.intermediate_size)
+    return Experts(config, experts=config.num_local_experts, width=config.intermediate_size)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,9 @@ def test_each_device_has_its_path(
 ) -> None:
     monkeypatch.setattr(moe, "accelerator_architecture_name", lambda: architecture)
     config = replace(CONFIG, dtype=DType.bfloat16, devices=[device])
-    router = RenormalizedRouter(config, experts=config.experts, top_k=config.top_k)
+    router = RenormalizedRouter(
+        config, experts=config.num_local_experts, top_k=config.num_experts_per_tok
+    )
     graph, shape = traced(MixtureOfExperts(router=router, experts=experts(config)), config)
     assert [str(dim) for dim in shape] == ["tokens", "64"]
     grouped = ("mo.moe.create.indices", "mo.grouped.matmul.ragged", "mo.moe.finalize")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unported import without
+import support
 
 from common.testing.checkpoints import write_checkpoint
 from common.testing.declare import Fixture, Port, slugs
@@ -88,13 +88,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command as if there were no ports: which is the nearest donor changes as they come."""
-    return subprocess.run(
-        [*without(*slugs()), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "80"},
-    )
+    return support.ports(*arguments, cwd=cwd, hidden=slugs(), env={**os.environ, "COLUMNS": "80"})
 
 
 @SLUGS

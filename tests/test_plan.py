@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -16,53 +17,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+import support
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from unported import hide, without
+from support import STARCODER2, without, write_config
 
 from common.checkpoint import Header
 from common.errors import PortError
 from tools.plan import cell, planned, port_log
 from tools.source import Source
 
-
-@pytest.fixture(autouse=True)
-def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide("starcoder2", monkeypatch)
-
-
-STARCODER2 = {
-    "architectures": ["Starcoder2ForCausalLM"],
-    "model_type": "starcoder2",
-    "sliding_window": 4096,
-    "use_bias": True,
-    "residual_dropout": 0.1,
-    "odd|key": "a | b\n# c",
-}
-
-
-def model(directory: Path, **changes: Any) -> Path:
-    directory.mkdir(exist_ok=True)
-    config = {k: v for k, v in (STARCODER2 | changes).items() if v is not ...}
-    (directory / "config.json").write_text(json.dumps(config))
-    return directory
+pytestmark = pytest.mark.usefixtures("no_starcoder2")
+ports = functools.partial(support.ports, hidden=["starcoder2"])
+CONFIG = STARCODER2 | {"residual_dropout": 0.1, "odd|key": "a | b\n# c"}
 
 
 def source(
     headers: list[Header] | None = None, files: tuple[str, ...] = (), **changes: Any
 ) -> Source:
-    return Source("a/model", STARCODER2 | changes, files, lambda: headers or [], None)
-
-
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*without("starcoder2"), *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
+    return Source("a/model", CONFIG | changes, files, lambda: headers or [], None)
 
 
 def axis(plan: Any, name: str) -> Any:
@@ -70,7 +44,7 @@ def axis(plan: Any, name: str) -> Any:
 
 
 def test_the_command_writes_a_log_and_prints_the_plan(tmp_path: Path) -> None:
-    directory = model(tmp_path / "model")
+    directory = write_config(tmp_path / "model", CONFIG)
     save_file({"w": np.ones((10, 100), np.float32)}, directory / "model.safetensors")
     ran = ports("plan", "./model", "--output", "log.md", "--json", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
@@ -159,7 +133,7 @@ def test_what_has_no_plan_is_refused(changes: dict[str, Any], message: str) -> N
 
 
 def test_a_log_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    model(tmp_path / "model")
+    write_config(tmp_path / "model", CONFIG)
     ran = ports("plan", "./model", "--output", "gone/log.md", cwd=tmp_path)
     assert ran.returncode == 2
     assert ran.stderr == "ports: cannot write gone/log.md: No such file or directory\n"
@@ -205,7 +179,7 @@ def test_it_imports_neither_max_nor_torch(tmp_path: Path) -> None:
 import sys
 from tools.plan import planned, port_log
 from tools.source import open_source
-port_log(planned(open_source({str(model(tmp_path / "model"))!r})))
+port_log(planned(open_source({str(write_config(tmp_path / "model", CONFIG))!r})))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """
     subprocess.run(without("starcoder2", then=code), check=True, env=dict(os.environ))

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from unported import hide, without
+from support import STARCODER2, ports, without, write_config
 
 from common.errors import PortError
-from common.testing.declare import Unimplemented
+from common.testing.converters import GGUF
+from common.testing.declare import Unimplemented, load_port, slugs
 from common.testing.verify import delta_moves
 from tools.audit import report
 from tools.deltas_of import donor_of
@@ -31,31 +32,12 @@ from tools.reference import NONE, Reference, changes
 from tools.scaffold import blueprint, files, literal, wrapped, write
 from tools.source import open_source
 
-
-@pytest.fixture(autouse=True)
-def no_starcoder2(monkeypatch: pytest.MonkeyPatch) -> None:
-    hide("starcoder2", monkeypatch)
-
-
-STARCODER2 = {
-    "architectures": ["Starcoder2ForCausalLM"],
-    "model_type": "starcoder2",
-    "norm_epsilon": 1e-5,
-    "use_bias": True,
-    "sliding_window": 4096,
-}
+pytestmark = pytest.mark.usefixtures("no_starcoder2")
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    return configured(tmp_path / "model")
-
-
-def configured(directory: Path, **changes: Any) -> Path:
-    directory.mkdir(exist_ok=True)
-    config = {k: v for k, v in (STARCODER2 | changes).items() if v is not ...}
-    (directory / "config.json").write_text(json.dumps(config))
-    return directory
+    return write_config(tmp_path / "model", STARCODER2)
 
 
 #: By eye, from the sources.
@@ -128,34 +110,47 @@ PARTS = {
 }
 
 
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*without("starcoder2"), *arguments],
-        cwd=cwd,
+def lint(*arguments: str, **options: Any) -> None:
+    config = str(Path(__file__).parents[1] / "pyproject.toml")
+    ran = subprocess.run(
+        [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--config", config],
         capture_output=True,
         text=True,
         env=dict(os.environ),
+        **options,
     )
+    assert ran.returncode == 0, ran.stdout
+
+
+#: All but the one that these tests take for unported.
+DONORS = [slug for slug in slugs() if slug != "starcoder2"]
+
+
+@pytest.mark.parametrize("donor", ["LlamaForCausalLM", *DONORS])
+def test_gguf_is_declared_as_its_weight_map_is_copied(donor: str, model: Path) -> None:
+    text = files(blueprint(open_source(str(model)), donor_of(donor), None))["deltas.py"]
+    made: dict[str, Any] = {}
+    exec(text, made)
+    declared = load_port(donor).gguf if donor in DONORS else GGUF()
+    assert made["PORT"].gguf.moved.keys() == declared.moved.keys()
+    assert made["PORT"].gguf.atol == declared.atol
+    assert (made["PORT"].gguf.arch, made["PORT"].gguf.cannot_hold) == (None, ())
+    for tool in (["check"], ["format", "--check"]):
+        lint(*tool, "--stdin-filename", "deltas.py", "-", input=text)
 
 
 @pytest.mark.parametrize("donor", ["LlamaForCausalLM", "gpt_neox"])
 def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path: Path) -> None:
     slug = f"made_from_{donor.lower()}"
     options = ("--start-from", donor, "--output-dir", ".", "--slug", slug)
-    ran = ports("scaffold", str(model), *options, "--json", cwd=tmp_path)
+    ran = ports("scaffold", str(model), *options, "--json", cwd=tmp_path, hidden=["starcoder2"])
     assert ran.returncode == 0, ran.stderr
     made = json.loads(ran.stdout)
     folder = tmp_path / slug
     assert set(made["files"]) == {path.name for path in folder.iterdir()} == PARTS | {f"{slug}.py"}
     assert sorted(p.name for p in tmp_path.iterdir()) == [slug, "model"]
-    root = Path(__file__).parents[1]
     for tool in (["check"], ["format", "--check"]):
-        ruff = [sys.executable, "-m", "ruff", *tool, "--no-cache"]
-        config = ("--config", str(root / "pyproject.toml"))
-        lint = subprocess.run(
-            [*ruff, *config, str(folder)], capture_output=True, text=True, env=dict(os.environ)
-        )
-        assert lint.returncode == 0, lint.stdout
+        lint(*tool, str(folder))
     package = open_package(str(folder))
     found = report(package)
     assert found["holds"], found
@@ -217,7 +212,7 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_scaffolded_leaves_nothing(case: str, tmp_path: Path) -> None:
     config, options, message = REFUSED[case]
-    source = open_source(str(configured(tmp_path / "model", **config)))
+    source = open_source(str(write_config(tmp_path / "model", STARCODER2 | config)))
     (tmp_path / "out" / "taken").mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
     out = tmp_path / options.get("output_dir", "out")

@@ -8,23 +8,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from support import ports
 
 from tools.tiers import TIERS, log_perplexity
-
-
-def ports(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
 
 
 def test_there_are_six_and_each_can_run_or_says_how() -> None:

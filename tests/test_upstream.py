@@ -27,6 +27,7 @@ from typing import Any
 
 import max.pipelines
 import pytest
+import support
 from openai import OpenAI
 
 from common.errors import PortError
@@ -59,10 +60,7 @@ def package(slug: str) -> dict[str, str]:
 
 
 def ports(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as ended:
-        main(["upstream", *arguments])
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
+    return support.ports_here(capsys, "upstream", *arguments)
 
 
 # What is written.

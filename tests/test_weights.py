@@ -9,10 +9,7 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
+from support import ports
 
 from common.checkpoint import read_config, read_headers
 from common.errors import PortError
@@ -41,15 +39,6 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tensors["gpt_neox.layers.0.attention.masked_bias"] = np.zeros((), np.float32)
     save_file(tensors, file)
     return directory
-
-
-def ports(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
 
 
 def test_every_tensor_is_listed_with_its_rules(checkpoint: Path) -> None:

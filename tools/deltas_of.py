@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,29 +136,39 @@ class _Keys:
 
 
 def _donor_keys(donor: Donor) -> _Keys:
-    """The keys that a donor's ``read`` asks for, and those it knows to ignore."""
+    """The keys that a donor's config asks for, and those it knows to ignore."""
     root = ports_folder().parent
-    files = [root / "common/config/keys.py", root / "common/config/decoder.py"]
-    files += [donor.folder / "model_config.py"] if donor.folder else []
+    own = [donor.folder / "model_config.py"] if donor.folder else []
+    files = [root / "common/config/keys.py", root / "common/config/decoder.py", *own]
     keys = _Keys(set(), set(), "rms_norm_eps")
     # Class variables that name a key, of which a port's stand for the plain decoder's.
     named: dict[str, str | None] = {}
+    computed: set[str | None] = set()
     for node in (n for file in files for n in ast.walk(ast.parse(file.read_text()))):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "keys":
             keys.required |= set(_strings(node.slice))
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("keys.get", "keys.require"):
             keys.optional |= set(_strings(node.args[0]))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict":
+            computed |= {keyword.arg for keyword in node.keywords}
         elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if ast.unparse(target) in (
                 *("NORM_EPS", "INTERMEDIATE_SIZE", "HIDDEN_ACT", "ATTENTION_BIAS", "OUTPUT_BIAS"),
             ):
                 named[ast.unparse(target)] = next(_strings(node.value), None)
-            elif ast.unparse(target) in ("IGNORED", "LEGACY", "ABSENT"):
+            elif ast.unparse(target) in ("IGNORED", "LEGACY", "ABSENT", "REQUIRED"):
                 keys.optional |= set(_strings(node.value))
     keys.norm_eps = named.pop("NORM_EPS") or keys.norm_eps
-    keys.required |= {key for key in named.values() if key}
+    # A field that ``read`` does not compute is the key of its name.
+    keys.required |= {key for key in named.values() if key} | (_fields(own) - computed)
     return keys
+
+
+def _fields(files: Iterable[Path]) -> set[str]:
+    """The fields without a default that configs declare."""
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
+    return {ast.unparse(n.target) for n in nodes if isinstance(n, ast.AnnAssign) and not n.value}
 
 
 def compare(source: Source, donor: Donor) -> Comparison:

@@ -16,7 +16,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from .families import mentions
 from .prose import LICENCE
@@ -80,7 +80,56 @@ def _applied(source: str, edits: list[tuple[tuple[int, int], tuple[int, int], st
         head, tail = lines[first - 1][:start], lines[last - 1][end:]
         lines[first - 1 : last] = [head + text + tail]
     # What is left of a line that was a comment alone.
-    return "".join(line for line in lines if line.strip(" ") or line == "\n")
+    return "".join(line for line in lines if line.strip() or line == "\n")
+
+
+def argument(source: str, call: str, name: str, *, kept: Set[str]) -> str:
+    """Returns the source of a call that is an argument of another, or "" if nothing stays of it.
+
+    Args:
+        source: The module's.
+        call: What is called with it.
+        name: The argument's keyword.
+        kept: Which of its own keywords stay.
+    """
+    calls = (n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Call))
+    keywords = (k for c in calls if ast.unparse(c.func) == call for k in c.keywords)
+    value = next((k.value for k in keywords if k.arg == name), None)
+    if not isinstance(value, ast.Call):
+        return ""
+    stays = [k for k in value.keywords if k.arg in kept]
+    if stays == value.keywords and not value.args:
+        return ast.get_source_segment(source, value) or ""
+    inner = ", ".join(ast.get_source_segment(source, k) or "" for k in stays)
+    return f"{ast.unparse(value.func)}({inner})" if inner else ""
+
+
+def needs(source: str, expression: str) -> tuple[list[str], str]:
+    """Returns the imports that an expression of a module needs, and its other statements."""
+    names, imports, code = _read(ast.parse(expression)), [], ""
+    # What is used is defined before.
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.ImportFrom):
+            taken = [alias.name for alias in node.names if alias.name in names]
+            imports += [f"from {node.module} import {', '.join(taken)}"] if taken else []
+        elif names & _defined(node):
+            text = ast.get_source_segment(source, node) or ""
+            # As the formatter has it around functions.
+            blank = "\n\n\n" if "def " in (text[:4], code[:4]) else "\n" if code else "\n\n"
+            code = text + blank + code
+            names |= _read(node)
+    return imports, "\n" * code.startswith("def ") + code
+
+
+def _read(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def with_settings(source: str, class_name: str, settings: str) -> str:

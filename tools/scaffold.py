@@ -33,7 +33,7 @@ from . import installed
 from .deltas_of import Comparison, Donor, Entry, compare, donor_of, entries, model_type_of
 from .output import print_json
 from .reference import Reference
-from .rewrite import renamed, with_settings
+from .rewrite import argument, needs, renamed, with_settings
 from .source import Source, open_source
 
 #: The formatter's.
@@ -183,6 +183,7 @@ def files(plan: Blueprint) -> dict[str, str]:
         "imports": "\n".join(f"from .{m} import {modules[m]}" for m in sorted(modules)),
         "prefix": Reference(plan.model_type).prefix,
         "settings": _settings(plan, ignored=True),
+        "gguf": _gguf(plan),
     }
     made = {
         file.name.removesuffix(".j2"): environment.get_template(file.name).render(names)
@@ -190,6 +191,24 @@ def files(plan: Blueprint) -> dict[str, str]:
     }
     made[f"{plan.slug}.py"] = made.pop("decoder.py")
     return made | (_copied(plan) if plan.donor.folder else {})
+
+
+def _gguf(plan: Blueprint) -> dict[str, str]:
+    """What the donor declares of its GGUF files, as the weight map that is copied takes them."""
+    imports = ["from common.testing.declare import Delta, Fixture, Port, Unimplemented"]
+    found = {"call": "", "code": ""}
+    if plan.donor.folder:
+        # Without comments that speak of the donor.
+        source = renamed(
+            (plan.donor.folder / "deltas.py").read_text(), names={}, prefix=("", ""), docs={}
+        )
+        # The names of architectures and fixtures are the donor's own.
+        found["call"] = argument(source, "Port", "gguf", kept={"moved", "atol"})
+        needed, found["code"] = needs(source, found["call"])
+        imports += needed
+    ours = sorted(line for line in imports if line.startswith("from common."))
+    others = sorted(set(imports) - set(ours))
+    return {**found, "imports": "\n".join([*others, *[""] * bool(others), *ours])}
 
 
 def _copied(plan: Blueprint) -> dict[str, str]:

@@ -8,11 +8,12 @@
 
 from typing import Any
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import rms_norm, sequential, split_half_rows
+from common.testing.converters import GGUF
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, rope
+from common.testing.witnesses import SPLIT_HALF, off, rms_norm, sequential, split_half_rows
 
 QK_NORMS = ("q_norm.weight", "k_norm.weight")
-NORMED, BIASED = ("qk_norm_tied",), ("multi_query_biased_untied",)
+NORMED, BIASED = "qk_norm_tied", "multi_query_biased_untied"
 
 
 def _shared(weight: Any) -> Any:
@@ -26,17 +27,18 @@ def _split_half_columns(weight: Any) -> Any:
 PORT = Port(
     model_type="cohere",
     class_name="CohereForCausalLM",
+    gguf=GGUF("command-r", cannot_hold=(BIASED,)),
     fixtures=(
         Fixture(
-            "qk_norm_tied",
+            NORMED,
             {
                 "use_qk_norm": True,
                 "logit_scale": 0.25,
-                "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
+                **rope(777.0),
             },
         ),
         Fixture(
-            "multi_query_biased_untied",
+            BIASED,
             {
                 "head_dim": 64,
                 "num_key_value_heads": 1,
@@ -55,32 +57,19 @@ PORT = Port(
             WithModules("CohereDecoderLayer", sequential),
         ),
         Delta("centred norms", "modeling_cohere.py:63", WithModules("CohereLayerNorm", rms_norm)),
-        Delta(
-            "interleaved RoPE",
-            "modeling_cohere.py:188",
-            WithWeights(("q_proj.weight", "k_proj.weight"), split_half_rows),
-            NORMED,
-        ),
-        Delta("QK norms", "modeling_cohere.py:272", WithConfig({"use_qk_norm": False}), NORMED),
+        Delta("interleaved RoPE", "modeling_cohere.py:188", SPLIT_HALF, (NORMED,)),
+        Delta("QK norms", "modeling_cohere.py:272", off("use_qk_norm"), (NORMED,)),
         Delta(
             "QK norms of interleaved columns",
             "modeling_cohere.py:273",
             WithWeights(QK_NORMS, _split_half_columns),
-            NORMED,
+            (NORMED,),
         ),
-        Delta("QK norms by head", "modeling_cohere.py:251", WithWeights(QK_NORMS, _shared), NORMED),
+        Delta(
+            "QK norms by head", "modeling_cohere.py:251", WithWeights(QK_NORMS, _shared), (NORMED,)
+        ),
         Delta("logit scale", "modeling_cohere.py:513", WithConfig({"logit_scale": 1.0})),
-        Delta(
-            "tied head",
-            "modeling_cohere.py:454",
-            WithConfig({"tie_word_embeddings": False}),
-            NORMED,
-        ),
-        Delta(
-            "attention biases",
-            "modeling_cohere.py:236",
-            WithConfig({"attention_bias": False}),
-            BIASED,
-        ),
+        Delta("tied head", "modeling_cohere.py:454", off("tie_word_embeddings"), (NORMED,)),
+        Delta("attention biases", "modeling_cohere.py:236", off("attention_bias"), (BIASED,)),
     ),
 )

@@ -7,9 +7,8 @@
 """Cohere's config: whether q and k are normalised, and the factor on the logits."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import DecoderConfig
 
 
 @dataclass(kw_only=True)
@@ -28,9 +27,3 @@ class CohereConfig(DecoderConfig):
 
     use_qk_norm: bool
     logit_scale: float
-
-    @classmethod
-    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        return super().read(keys) | dict(
-            use_qk_norm=keys.get("use_qk_norm", False), logit_scale=keys["logit_scale"]
-        )

@@ -8,8 +8,11 @@
 
 from typing import Any
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import UNTIED, rms_norm, sequential, split_half_rows
+from common.testing.converters import GGUF
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, rope
+from common.testing.witnesses import SPLIT_HALF, off, rms_norm, sequential
+
+TIED, BIASED = "tied_window_128", "untied_biased_window_16"
 
 
 def _rotate(attention: Any) -> None:
@@ -20,18 +23,15 @@ def _rotate(attention: Any) -> None:
 PORT = Port(
     model_type="cohere2",
     class_name="Cohere2ForCausalLM",
+    gguf=GGUF(cannot_hold=(BIASED,)),
     fixtures=(
         Fixture(
-            "tied_window_128",
-            {
-                "sliding_window": 128,
-                "logit_scale": 0.25,
-                "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
-            },
+            TIED,
+            {"sliding_window": 128, "logit_scale": 0.25, **rope(777.0)},
             {"layer_types": None, "sliding_window_pattern": 4},
         ),
         Fixture(
-            "untied_biased_window_16",
+            BIASED,
             {
                 "sliding_window": 16,
                 "logit_scale": 3.0,
@@ -54,11 +54,7 @@ PORT = Port(
             "modeling_cohere2.py:117",
             WithModules("Cohere2LayerNorm", rms_norm),
         ),
-        Delta(
-            "interleaved RoPE",
-            "modeling_cohere2.py:163",
-            WithWeights(("q_proj.weight", "k_proj.weight"), split_half_rows),
-        ),
+        Delta("interleaved RoPE", "modeling_cohere2.py:163", SPLIT_HALF),
         Delta(
             "full layers have no positions",
             "modeling_cohere2.py:240",
@@ -66,12 +62,7 @@ PORT = Port(
         ),
         Delta("sliding window", "modeling_cohere2.py:209", WithConfig({"sliding_window": 4096})),
         Delta("logit scale", "modeling_cohere2.py:491", WithConfig({"logit_scale": 1.0})),
-        Delta("tied head", "modeling_cohere2.py:432", UNTIED, ("tied_window_128",)),
-        Delta(
-            "attention biases",
-            "modeling_cohere2.py:212",
-            WithConfig({"attention_bias": False}),
-            ("untied_biased_window_16",),
-        ),
+        Delta("tied head", "modeling_cohere2.py:432", off("tie_word_embeddings"), (TIED,)),
+        Delta("attention biases", "modeling_cohere2.py:212", off("attention_bias"), (BIASED,)),
     ),
 )

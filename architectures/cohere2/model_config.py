@@ -9,7 +9,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import ConfigKeys, DecoderConfig, layer_windows
 
 
 @dataclass(kw_only=True)
@@ -22,6 +22,7 @@ class Cohere2Config(DecoderConfig):
     """
 
     NORM_EPS = "layer_norm_eps"
+    REQUIRED = {"use_qk_norm": False}
     IGNORED = dict.fromkeys(
         (
             *("cache_implementation", "layer_switch", "order_of_interleaved_layers", "rotary_pct"),
@@ -37,11 +38,6 @@ class Cohere2Config(DecoderConfig):
 
     @classmethod
     def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        keys.require("use_qk_norm", False)
-        window = keys.get("sliding_window")
         return super().read(keys) | dict(
-            windows=tuple(
-                window if kind == "sliding_attention" else None for kind in keys["layer_types"]
-            ),
-            logit_scale=keys["logit_scale"],
+            windows=layer_windows(keys["layer_types"], keys.get("sliding_window"))
         )

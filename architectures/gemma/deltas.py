@@ -8,7 +8,11 @@
 
 from typing import Any
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
+from common.testing.converters import GGUF
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, rope
+from common.testing.witnesses import off
+
+TIED, BIASED = "multi_query_tied", "untied_biased_erf"
 
 
 def _without_one(weight: Any) -> Any:
@@ -27,18 +31,20 @@ def _scaled_by_share(attention: Any) -> None:
 PORT = Port(
     model_type="gemma",
     class_name="GemmaForCausalLM",
+    # GemmaModel of llama.cpp adds the one that the reference adds to a norm.
+    gguf=GGUF(moved={"norm.weight": lambda w, config: w + 1.0}, atol=2**-23, cannot_hold=(BIASED,)),
     fixtures=(
         Fixture(
-            "multi_query_tied",
+            TIED,
             {
                 "num_key_value_heads": 1,
                 "head_dim": 64,
-                "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
+                **rope(777.0),
             },
             {"use_bidirectional_attention": None, "attention_bias": None},
         ),
         Fixture(
-            "untied_biased_erf",
+            BIASED,
             {
                 "num_key_value_heads": 4,
                 "head_dim": 16,
@@ -67,17 +73,7 @@ PORT = Port(
             "modeling_gemma.py:245",
             WithModules("GemmaAttention", _scaled_by_share),
         ),
-        Delta(
-            "tied head",
-            "modeling_gemma.py:452",
-            WithConfig({"tie_word_embeddings": False}),
-            ("multi_query_tied",),
-        ),
-        Delta(
-            "attention biases",
-            "modeling_gemma.py:250",
-            WithConfig({"attention_bias": False}),
-            ("untied_biased_erf",),
-        ),
+        Delta("tied head", "modeling_gemma.py:452", off("tie_word_embeddings"), (TIED,)),
+        Delta("attention biases", "modeling_gemma.py:250", off("attention_bias"), (BIASED,)),
     ),
 )

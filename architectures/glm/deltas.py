@@ -8,12 +8,11 @@
 
 from typing import Any
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import split_half_rows, swapped_gate_up
+from common.testing.converters import GGUF
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, rope
+from common.testing.witnesses import SPLIT_HALF, off, swapped_gate_up
 
-
-def _rope(theta: float, factor: float) -> dict[str, float | str]:
-    return {"rope_type": "default", "rope_theta": theta, "partial_rotary_factor": factor}
+BIASED, TIED = "glm_biased", "glm4_tied_multi_query"
 
 
 def _unsandwiched(layer: Any) -> None:
@@ -26,45 +25,37 @@ PORT = Port(
     model_type="glm",
     class_name="GlmForCausalLM",
     also={"Glm4ForCausalLM": "glm4"},
+    gguf=GGUF("chatglm"),
     fixtures=(
         Fixture(
-            "glm_biased",
-            {"hidden_size": 96, "head_dim": 32, "rope_parameters": _rope(10000.0, 0.5)},
+            BIASED,
+            {"hidden_size": 96, "head_dim": 32, **rope(10000.0, 0.5)},
             # The first releases leave the share of columns to the library.
             {"bos_token_id": None},
         ),
         Fixture(
-            "glm4_tied_multi_query",
+            TIED,
             {
                 "attention_bias": False,
                 "tie_word_embeddings": True,
                 "num_key_value_heads": 1,
                 "head_dim": 64,
                 "rms_norm_eps": 1e-3,
-                "rope_parameters": _rope(777.0, 0.25),
+                **rope(777.0, 0.25),
             },
             {"partial_rotary_factor": 0.25},
             "Glm4ForCausalLM",
         ),
     ),
     deltas=(
-        Delta(
-            "interleaved RoPE",
-            "modeling_glm.py:171",
-            WithWeights(("q_proj.weight", "k_proj.weight"), split_half_rows),
-        ),
+        Delta("interleaved RoPE", "modeling_glm.py:171", SPLIT_HALF),
         Delta(
             "partial RoPE on the leading columns",
             "modeling_glm.py:202",
-            WithConfig({"rope_parameters": _rope(10000.0, 1.0)}),
-            ("glm_biased",),
+            WithConfig(rope(10000.0, 1.0)),
+            (BIASED,),
         ),
-        Delta(
-            "biases on q, k and v",
-            "modeling_glm.py:230",
-            WithConfig({"attention_bias": False}),
-            ("glm_biased",),
-        ),
+        Delta("biases on q, k and v", "modeling_glm.py:230", off("attention_bias"), (BIASED,)),
         Delta(
             "fused gate and up",
             "modeling_glm.py:59",
@@ -74,13 +65,8 @@ PORT = Port(
             "norms after attention and MLP",
             "modeling_glm4.py:102",
             WithModules("Glm4DecoderLayer", _unsandwiched),
-            ("glm4_tied_multi_query",),
+            (TIED,),
         ),
-        Delta(
-            "tied head",
-            "modeling_glm.py:440",
-            WithConfig({"tie_word_embeddings": False}),
-            ("glm4_tied_multi_query",),
-        ),
+        Delta("tied head", "modeling_glm.py:440", off("tie_word_embeddings"), (TIED,)),
     ),
 )

@@ -16,4 +16,3 @@ class GlmConfig(DecoderConfig):
     """Adds no field."""
 
     OUTPUT_BIAS = False
-    IGNORED = {"partial_rotary_factor": "transformers folds it into rope_parameters"}

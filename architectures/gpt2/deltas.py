@@ -8,10 +8,13 @@
 
 from typing import Any
 
+from common.testing.converters import GGUF
 from common.testing.declare import Delta, Fixture, Port, WithConfig, WithWeights
-from common.testing.witnesses import UNTIED, interleaved_qkv, layer_norms, without
+from common.testing.witnesses import interleaved_qkv, layer_norms, off, without
 
 ODD = ("untied_unscaled_by_layer",)
+MASKS = (".attn.bias", ".attn.masked_bias")
+CONV1D = (".c_attn.weight", ".c_proj.weight", ".c_fc.weight")
 
 
 def _released(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -27,6 +30,8 @@ def _released(tensors: dict[str, Any]) -> dict[str, Any]:
 PORT = Port(
     model_type="gpt2",
     class_name="GPT2LMHeadModel",
+    # GPT2Model of llama.cpp leaves masks out and transposes Conv1D.
+    gguf=GGUF(moved={**dict.fromkeys(MASKS), **dict.fromkeys(CONV1D, lambda w, config: w.T)}),
     fixtures=(
         Fixture(
             "released",
@@ -59,7 +64,7 @@ PORT = Port(
         Delta(
             "scores divided by the layer's number",
             "modeling_gpt2.py:100",
-            WithConfig({"scale_attn_by_inverse_layer_idx": False}),
+            off("scale_attn_by_inverse_layer_idx"),
             ODD,
         ),
         *layer_norms("modeling_gpt2.py:252", "ln_1.bias", "ln_2.bias", "ln_f.bias"),
@@ -68,6 +73,6 @@ PORT = Port(
         ),
         Delta("MLP biases", "modeling_gpt2.py:233", without("c_fc.bias", "mlp.c_proj.bias")),
         Delta("MLP with GELU", "modeling_gpt2.py:235", WithConfig({"activation_function": "relu"})),
-        Delta("tied head", "modeling_gpt2.py:646", UNTIED, ("released",)),
+        Delta("tied head", "modeling_gpt2.py:646", off("tie_word_embeddings"), ("released",)),
     ),
 )

@@ -27,7 +27,7 @@ class GPT2(Decoder[GPT2Config]):
 
     def __init__(self, config: GPT2Config) -> None:
         super().__init__(config)
-        self.embed_positions = LearnedPositions(config, config.positions)
+        self.embed_positions = LearnedPositions(config, config.max_position_embeddings)
 
     def embed(self, tokens: TensorValue, step: Step) -> TensorValue:
         return self.embed_tokens(tokens) + self.embed_positions.of(tokens, step)

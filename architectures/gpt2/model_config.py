@@ -7,9 +7,8 @@
 """GPT-2's config: learned positions, and two factors on the attention scores."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import DecoderConfig
 
 
 @dataclass(kw_only=True)
@@ -17,7 +16,7 @@ class GPT2Config(DecoderConfig):
     """Adds the positions and the factors.
 
     Attributes:
-        positions: How many positions the checkpoint learned; nothing longer can be served.
+        max_position_embeddings: How many are learned; nothing longer can be served.
         scale_attn_weights: Whether scores are divided by √head_dim.
         scale_attn_by_inverse_layer_idx: Whether they are divided by the layer's number, from 1.
     """
@@ -27,6 +26,7 @@ class GPT2Config(DecoderConfig):
     INTERMEDIATE_SIZE = "n_inner"
     ATTENTION_BIAS = True
     ROTARY = False
+    REQUIRED = {"add_cross_attention": False}
     IGNORED = {
         "reorder_and_upcast_attn": "for scores in float32, which they are here in any case",
         **dict.fromkeys(
@@ -35,15 +35,6 @@ class GPT2Config(DecoderConfig):
         ),
     }
 
-    positions: int
+    max_position_embeddings: int
     scale_attn_weights: bool
     scale_attn_by_inverse_layer_idx: bool
-
-    @classmethod
-    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        keys.require("add_cross_attention", False)
-        return super().read(keys) | dict(
-            positions=keys["max_position_embeddings"],
-            scale_attn_weights=keys["scale_attn_weights"],
-            scale_attn_by_inverse_layer_idx=keys["scale_attn_by_inverse_layer_idx"],
-        )

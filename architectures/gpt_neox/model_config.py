@@ -7,9 +7,8 @@
 """GPT-NeoX's config: multi-head attention, and which residual the blocks use."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import DecoderConfig
 
 
 @dataclass(kw_only=True)
@@ -24,7 +23,3 @@ class GPTNeoXConfig(DecoderConfig):
     LEGACY = {"rotary_pct": "rope_parameters", "rotary_emb_base": "rope_parameters"}
 
     use_parallel_residual: bool
-
-    @classmethod
-    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        return super().read(keys) | dict(use_parallel_residual=keys["use_parallel_residual"])

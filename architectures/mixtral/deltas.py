@@ -6,15 +6,18 @@
 # ===----------------------------------------------------------------------=== #
 """How Mixtral differs, and the checkpoints that show it."""
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights
-from common.testing.witnesses import alike, among_all, rolled_rows, swapped_gate_up
+from common.testing.converters import GGUF, PAIRED_ROWS
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, rope
+from common.testing.witnesses import alike, among_all, off, rolled_rows, swapped_gate_up
 
 ROUTER = "MixtralTopKRouter"
+TIED = "tied_top_3_of_5_sliding"
 
 PORT = Port(
     model_type="mixtral",
     class_name="MixtralForCausalLM",
     router=ROUTER,
+    gguf=GGUF("llama", moved=PAIRED_ROWS),
     fixtures=(
         Fixture(
             "top_2_of_8",
@@ -22,12 +25,12 @@ PORT = Port(
                 "num_local_experts": 8,
                 "num_experts_per_tok": 2,
                 "num_key_value_heads": 1,
-                "rope_parameters": {"rope_type": "default", "rope_theta": 777.0},
+                **rope(777.0),
             },
             {"head_dim": None},
         ),
         Fixture(
-            "tied_top_3_of_5_sliding",
+            TIED,
             {
                 "num_local_experts": 5,
                 "num_experts_per_tok": 3,
@@ -57,13 +60,8 @@ PORT = Port(
             "sliding window",
             "modeling_mixtral.py:467",
             WithConfig({"sliding_window": None}),
-            ("tied_top_3_of_5_sliding",),
+            (TIED,),
         ),
-        Delta(
-            "tied head",
-            "modeling_mixtral.py:582",
-            WithConfig({"tie_word_embeddings": False}),
-            ("tied_top_3_of_5_sliding",),
-        ),
+        Delta("tied head", "modeling_mixtral.py:582", off("tie_word_embeddings"), (TIED,)),
     ),
 )

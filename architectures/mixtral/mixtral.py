@@ -22,11 +22,11 @@ class Mixtral(Decoder[MixtralConfig]):
     """Mixtral as parts."""
 
     def attention(self, i: int, **parts: Any) -> Attention:
-        return super().attention(i, window=self.config.window, **parts)
+        return super().attention(i, window=self.config.sliding_window, **parts)
 
     def mlp(self, i: int) -> MixtureOfExperts:
-        config = self.config
+        config, experts = self.config, self.config.num_local_experts
         return MixtureOfExperts(
-            router=RenormalizedRouter(config, experts=config.experts, top_k=config.top_k),
-            experts=Experts(config, experts=config.experts, width=config.intermediate_size),
+            router=RenormalizedRouter(config, experts=experts, top_k=config.num_experts_per_tok),
+            experts=Experts(config, experts=experts, width=config.intermediate_size),
         )

@@ -7,9 +7,8 @@
 """Mixtral's config: the plain decoder's, plus its experts and a window for all layers."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import DecoderConfig
 
 
 @dataclass(kw_only=True)
@@ -17,9 +16,9 @@ class MixtralConfig(DecoderConfig):
     """Adds the experts.
 
     Attributes:
-        experts: How many a layer has; ``intermediate_size`` is the width of each.
-        top_k: How many of them a token is sent to.
-        window: The sliding window in tokens, or None for full attention.
+        num_local_experts: How many a layer has; ``intermediate_size`` is the width of each.
+        num_experts_per_tok: How many of them a token is sent to.
+        sliding_window: The sliding window in tokens, or None for full attention.
     """
 
     ATTENTION_BIAS = False
@@ -27,14 +26,6 @@ class MixtralConfig(DecoderConfig):
         ("output_router_logits", "router_aux_loss_coef", "router_jitter_noise"), "training only"
     )
 
-    experts: int
-    top_k: int
-    window: int | None
-
-    @classmethod
-    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        return super().read(keys) | dict(
-            experts=keys["num_local_experts"],
-            top_k=keys["num_experts_per_tok"],
-            window=keys.get("sliding_window"),
-        )
+    num_local_experts: int
+    num_experts_per_tok: int
+    sliding_window: int | None

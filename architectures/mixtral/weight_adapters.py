@@ -17,7 +17,7 @@ PARTS = {"block_sparse_moe": "mlp", "w1": "gate_proj", "w2": "down_proj", "w3": 
 
 def weight_map(config: MixtralConfig) -> WeightMap:
     """The checkpoint's differences from the graph."""
-    return WeightMap(RenameParts("model", PARTS), Stack(count=config.experts))
+    return WeightMap(RenameParts("model", PARTS), Stack(count=config.num_local_experts))
 
 
 convert_safetensor_state_dict = Adapter(MixtralConfig, weight_map)

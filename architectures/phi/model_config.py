@@ -7,9 +7,8 @@
 """Phi's config: whether q and k are normalised."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import DecoderConfig
 
 
 @dataclass(kw_only=True)
@@ -22,10 +21,5 @@ class PhiConfig(DecoderConfig):
 
     NORM_EPS = "layer_norm_eps"
     ATTENTION_BIAS = True
-    IGNORED = dict.fromkeys(("embd_pdrop", "resid_pdrop"), "training only")
 
     qk_layernorm: bool
-
-    @classmethod
-    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        return super().read(keys) | dict(qk_layernorm=keys["qk_layernorm"])

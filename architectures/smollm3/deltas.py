@@ -6,20 +6,24 @@
 # ===----------------------------------------------------------------------=== #
 """How SmolLM3 differs, and the checkpoints that show it."""
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig
-from common.testing.witnesses import UNTIED
+from common.testing.converters import GGUF, PAIRED_ROWS
+from common.testing.declare import Delta, Fixture, Port, WithConfig, rope
+from common.testing.witnesses import off
+
+TIED, BIASED = "tied", "untied_biased_sliding"
 
 PORT = Port(
     model_type="smollm3",
     class_name="SmolLM3ForCausalLM",
+    gguf=GGUF(moved=PAIRED_ROWS),
     fixtures=(
         Fixture(
-            "tied",
-            {"rope_parameters": {"rope_type": "default", "rope_theta": 777.0}},
+            TIED,
+            rope(777.0),
             {"layer_types": None, "no_rope_layers": None},
         ),
         Fixture(
-            "untied_biased_sliding",
+            BIASED,
             {
                 "tie_word_embeddings": False,
                 "attention_bias": True,
@@ -41,20 +45,10 @@ PORT = Port(
             "sliding window on NoPE layers",
             "modeling_smollm3.py:212",
             WithConfig({"layer_types": ["full_attention"] * 4}),
-            ("untied_biased_sliding",),
+            (BIASED,),
         ),
-        Delta("tied head", "modeling_smollm3.py:447", UNTIED, ("tied",)),
-        Delta(
-            "attention biases",
-            "modeling_smollm3.py:199",
-            WithConfig({"attention_bias": False}),
-            ("untied_biased_sliding",),
-        ),
-        Delta(
-            "MLP biases",
-            "modeling_smollm3.py:288",
-            WithConfig({"mlp_bias": False}),
-            ("untied_biased_sliding",),
-        ),
+        Delta("tied head", "modeling_smollm3.py:447", off("tie_word_embeddings"), (TIED,)),
+        Delta("attention biases", "modeling_smollm3.py:199", off("attention_bias"), (BIASED,)),
+        Delta("MLP biases", "modeling_smollm3.py:288", off("mlp_bias"), (BIASED,)),
     ),
 )

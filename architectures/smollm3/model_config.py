@@ -9,7 +9,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import ConfigKeys, DecoderConfig, layer_windows
 
 
 @dataclass(kw_only=True)
@@ -34,14 +34,9 @@ class SmolLM3Config(DecoderConfig):
 
     @classmethod
     def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        slides = keys["use_sliding_window"]
-        window = keys.get("sliding_window")
+        slides, window = keys["use_sliding_window"], keys.get("sliding_window")
         return super().read(keys) | dict(
             # The name says the opposite: 1 means that the layer rotates.
             rotates=tuple(bool(rotates) for rotates in keys["no_rope_layers"]),
-            windows=tuple(
-                window if slides and kind == "sliding_attention" else None
-                for kind in keys["layer_types"]
-            ),
-            mlp_bias=keys["mlp_bias"],
+            windows=layer_windows(keys["layer_types"], window if slides else None),
         )

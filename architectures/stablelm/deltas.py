@@ -8,14 +8,10 @@
 
 from typing import Any
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, off
-from common.testing.witnesses import rms_norm, zero
+from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, rope
+from common.testing.witnesses import layer_norms, off
 
 SEQUENTIAL, PARALLEL = "sequential_biased_tied", "parallel_with_norms_of_heads"
-
-
-def _rope(factor: float) -> dict[str, float | str]:
-    return {"rope_type": "default", "rope_theta": 777.0, "partial_rotary_factor": factor}
 
 
 def _share(norms: Any) -> None:
@@ -34,7 +30,7 @@ PORT = Port(
                 "use_qkv_bias": True,
                 "tie_word_embeddings": True,
                 "num_key_value_heads": 1,
-                "rope_parameters": _rope(0.25),
+                **rope(777.0, 0.25),
             },
             # The flags came later: the first files have none of them.
             dict.fromkeys(("partial_rotary_factor", "use_parallel_residual", "qk_layernorm")),
@@ -46,7 +42,7 @@ PORT = Port(
                 "qk_layernorm": True,
                 "layer_norm_eps": 1e-3,
                 "partial_rotary_factor": 0.5,
-                "rope_parameters": _rope(0.5),
+                **rope(777.0, 0.5),
             },
             {"norm_eps": 1e-3, "rope_pct": 0.5},
             "StableLMEpochForCausalLM",
@@ -56,10 +52,9 @@ PORT = Port(
         Delta(
             "partial RoPE on the leading columns",
             "modeling_stablelm.py:298",
-            WithConfig({"rope_parameters": _rope(1.0)}),
+            WithConfig(rope(777.0, 1.0)),
         ),
-        Delta("LayerNorm, centred", "modeling_stablelm.py:345", WithModules("LayerNorm", rms_norm)),
-        Delta("LayerNorm biases", "modeling_stablelm.py:345", WithWeights(("norm.bias",), zero)),
+        *layer_norms("modeling_stablelm.py:345", "norm.bias"),
         Delta(
             "one norm for both branches",
             "modeling_stablelm.py:379",

@@ -35,6 +35,4 @@ class StableLmConfig(DecoderConfig):
         # has only these means its defaults, or something else than would be served.
         keys.require("norm_eps", fields["norm_eps"])
         keys.require("rope_pct", fields["rope_parameters"].partial_rotary_factor)
-        return fields | dict(
-            use_parallel_residual=keys["use_parallel_residual"], qk_layernorm=keys["qk_layernorm"]
-        )
+        return fields

@@ -6,15 +6,11 @@
 # ===----------------------------------------------------------------------=== #
 """How StarCoder2 differs, and the checkpoints that show it."""
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig
-from common.testing.witnesses import UNTIED, layer_norms, without
+from common.testing.declare import Delta, Fixture, Port, WithConfig, rope
+from common.testing.witnesses import layer_norms, off, without
 
 BIASED = ("tied_window_16", "untied_window_128")
 RELEASED = {"mlp_type": "default", "norm_type": "layer_norm", "rms_norm_eps": 0.5}
-
-
-def _rope(theta: float) -> dict[str, dict[str, float | str]]:
-    return {"rope_parameters": {"rope_type": "default", "rope_theta": theta}}
 
 
 PORT = Port(
@@ -23,13 +19,13 @@ PORT = Port(
     fixtures=(
         Fixture(
             BIASED[0],
-            {"sliding_window": 16, "num_key_value_heads": 1, "norm_epsilon": 1e-3, **_rope(777.0)},
+            {"sliding_window": 16, "num_key_value_heads": 1, "norm_epsilon": 1e-3, **rope(777.0)},
             # What was the default is not in released files.
             {**RELEASED, "tie_word_embeddings": None},
         ),
         Fixture(
             BIASED[1],
-            {"sliding_window": 128, "tie_word_embeddings": False, **_rope(999999.4420358813)},
+            {"sliding_window": 128, "tie_word_embeddings": False, **rope(999999.4420358813)},
             RELEASED,
         ),
         Fixture(
@@ -54,6 +50,6 @@ PORT = Port(
         Delta("MLP biases", "modeling_starcoder2.py:57", without("fc.bias", "c_proj.bias"), BIASED),
         *layer_norms("modeling_starcoder2.py:211", "layernorm.bias", "norm.bias"),
         Delta("MLP with GELU", "modeling_starcoder2.py:59", WithConfig({"hidden_act": "relu"})),
-        Delta("tied head", "modeling_starcoder2.py:411", UNTIED, BIASED[:1]),
+        Delta("tied head", "modeling_starcoder2.py:411", off("tie_word_embeddings"), BIASED[:1]),
     ),
 )

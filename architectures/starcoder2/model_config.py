@@ -7,9 +7,8 @@
 """StarCoder2's config: one switch for all biases, and one window for all layers."""
 
 from dataclasses import dataclass
-from typing import Any
 
-from common.config import ConfigKeys, DecoderConfig
+from common.config import DecoderConfig
 
 
 @dataclass(kw_only=True)
@@ -17,7 +16,7 @@ class Starcoder2Config(DecoderConfig):
     """Adds the window.
 
     Attributes:
-        window: The sliding window of every layer in tokens, or None for full attention.
+        sliding_window: The sliding window of every layer in tokens, or None for full attention.
     """
 
     NORM_EPS = "norm_epsilon"
@@ -27,8 +26,4 @@ class Starcoder2Config(DecoderConfig):
         "in released files; the reference does not read it",
     )
 
-    window: int | None
-
-    @classmethod
-    def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        return super().read(keys) | dict(window=keys["sliding_window"])
+    sliding_window: int | None

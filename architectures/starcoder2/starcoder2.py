@@ -24,7 +24,7 @@ class Starcoder2(Decoder[Starcoder2Config]):
     """StarCoder2 as parts."""
 
     def attention(self, i: int, **parts: Any) -> Attention:
-        return super().attention(i, window=self.config.window, **parts)
+        return super().attention(i, window=self.config.sliding_window, **parts)
 
     def mlp(self, i: int) -> PlainMLP:
         # use_bias is of attention and MLP alike.

@@ -6,8 +6,8 @@
 # ===----------------------------------------------------------------------=== #
 """config.json to typed fields: key accounting, rope parameters, the decoder's config."""
 
-from .decoder import DecoderConfig
+from .decoder import DecoderConfig, layer_windows
 from .keys import ConfigKeys
 from .rope import RopeParameters
 
-__all__ = ["ConfigKeys", "DecoderConfig", "RopeParameters"]
+__all__ = ["ConfigKeys", "DecoderConfig", "RopeParameters", "layer_windows"]

@@ -52,9 +52,16 @@ def _flag(keys: ConfigKeys, of: str | bool) -> bool:
     return keys[of] if isinstance(of, str) else of
 
 
+def layer_windows(layer_types: Iterable[str], window: int | None) -> tuple[int | None, ...]:
+    """Returns the sliding window of each layer in tokens, or None for full attention."""
+    return tuple(window if kind == "sliding_attention" else None for kind in layer_types)
+
+
 @dataclass(kw_only=True)
 class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     """A decoder's dimensions; a port adds the fields of its own deltas.
+
+    A field without a default is read from the key of its name, unless :meth:`read` returns it.
 
     Raises:
         PortError: From the readers, when config.json asks for what the port does not do.
@@ -78,7 +85,9 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
     IGNORED: ClassVar[Mapping[str, str]] = {}
     #: Keys that transformers folds into another when it loads, each with that other.
     LEGACY: ClassVar[Mapping[str, str]] = {}
-    #: Keys that :meth:`read` asks for and this architecture's config has not, each with the value
+    #: Keys that change what is computed, each with the only value that is served.
+    REQUIRED: ClassVar[Mapping[str, Any]] = {}
+    #: Keys that are asked for and this architecture's config has not, each with the value
     #: that its code amounts to.
     ABSENT: ClassVar[Mapping[str, Any]] = {}
 
@@ -104,7 +113,7 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
 
     @classmethod
     def read(cls, keys: ConfigKeys) -> dict[str, Any]:
-        """Returns the fields that config.json decides; ports extend the dictionary."""
+        """Returns the fields that are not simply the value of the key of their name."""
         heads = keys["num_attention_heads"]
         head_dim = keys.get("head_dim", keys["hidden_size"] // heads)
         width = keys[cls.INTERMEDIATE_SIZE]
@@ -133,6 +142,17 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         )
 
     @classmethod
+    def read_all(cls, keys: ConfigKeys) -> dict[str, Any]:
+        """Returns every field that config.json decides."""
+        for key, value in cls.REQUIRED.items():
+            keys.require(key, value)
+        found = cls.read(keys)
+        rest = (f for f in dataclasses.fields(cls) if f.name not in found)
+        missing = dataclasses.MISSING
+        named = (f.name for f in rest if f.default is missing and f.default_factory is missing)
+        return found | {name: keys[name] for name in named}
+
+    @classmethod
     def fixed_flags(cls) -> set[str]:
         """Returns the switches that no key of their own decides."""
         flags = {"attention_bias": cls.ATTENTION_BIAS, "output_bias": cls.OUTPUT_BIAS}
@@ -150,13 +170,13 @@ class DecoderConfig(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
                 f"the checkpoint is quantised ({method}); this port serves"
                 f" {' and '.join(sorted(cls.SUPPORTED_ENCODINGS))} weights only"
             )
-        return cls(**cls.read(ConfigKeys(huggingface_config, cls.ABSENT)))
+        return cls(**cls.read_all(ConfigKeys(huggingface_config, cls.ABSENT)))
 
     @classmethod
     def unaccounted(cls, huggingface_config: Any, raw: Iterable[str]) -> list[str]:
         """Returns the keys of config.json that the port neither reads nor lists as ignored."""
         keys = ConfigKeys(huggingface_config, cls.ABSENT)
-        cls.read(keys)
+        cls.read_all(keys)
         return keys.unaccounted(raw, cls.IGNORED, cls.LEGACY)
 
     @classmethod

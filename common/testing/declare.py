@@ -20,6 +20,8 @@ from typing import Any, Protocol
 
 from common.errors import PortError, nearest
 
+from .converters import GGUF
+
 #: Dimensions of every fixture, unless it says otherwise.
 HEADS, HEAD_DIM = 4, 32
 #: Prompt lengths of the ragged batch: short, within a KV page of 128 tokens, across one, and
@@ -51,9 +53,15 @@ class WithConfig:
         pass
 
 
-def off(*flags: str) -> WithConfig:
-    """Returns the witness that clears switches of the config."""
-    return WithConfig(dict.fromkeys(flags, False))
+def rope(theta: float, share: float | None = None) -> dict[str, Any]:
+    """Returns the part of a config that asks for plain RoPE.
+
+    Args:
+        theta: The base of its frequencies.
+        share: Of the columns of a head, those that rotate; unsaid if all do.
+    """
+    shared = {} if share is None else {"partial_rotary_factor": share}
+    return {"rope_parameters": {"rope_type": "default", "rope_theta": theta, **shared}}
 
 
 @dataclass(frozen=True)
@@ -165,6 +173,7 @@ class Port:
             model_type. arch.py registers each under its own name.
         router: The reference's class that chooses experts, if it has any: its forward returns
             what it compares first, ``[tokens, experts]``, and the chosen last.
+        gguf: How its GGUF files differ from its checkpoints, if by more than names.
         package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
 
@@ -175,6 +184,7 @@ class Port:
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
     router: str | None = None
+    gguf: GGUF = field(default_factory=GGUF)
     package: str | None = None
 
     @property

@@ -16,7 +16,10 @@ from typing import Any
 
 from .declare import HEAD_DIM, HEADS, Delta, WithConfig, WithModules, WithWeights
 
-UNTIED = WithConfig({"tie_word_embeddings": False})
+
+def off(*flags: str) -> WithConfig:
+    """Returns a witness that clears switches of the config."""
+    return WithConfig(dict.fromkeys(flags, False))
 
 
 def without(*suffixes: str) -> WithWeights:
@@ -33,6 +36,10 @@ def split_half_rows(tensor: Any) -> Any:
     """Returns a q or k projection as if its interleaved pairs had been read as split halves."""
     heads = tensor.unflatten(0, (-1, 2, HEAD_DIM // 2))
     return heads.transpose(1, 2).flatten(0, 2)
+
+
+#: Takes the interleaving out of RoPE.
+SPLIT_HALF = WithWeights(("q_proj.weight", "k_proj.weight"), split_half_rows)
 
 
 def swapped_gate_up(tensor: Any) -> Any:
