@@ -6,7 +6,7 @@
 # ===----------------------------------------------------------------------=== #
 """Compiles the ports that divergence hunts are tested on: ``compile_hunts.py OUT LANE SLUG...``.
 
-A build action, as ``compile_graphs.py``; a folder in OUT for each encoding, whatever the lane.
+A build action, as ``compile_graphs.py``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bazel.declared import use_declared_sources_only
 
 
 def main(out: str, lane: str, *slugs: str) -> None:
-    """Compiles the healthy ports in each encoding, and those with faults in float32."""
+    """Compiles ``slugs`` into the folder ``out``; in float32, also the same with faults."""
     use_declared_sources_only()
     with tempfile.TemporaryDirectory() as home:
         # Actions have no home, and MAX wants one.
@@ -28,8 +28,7 @@ def main(out: str, lane: str, *slugs: str) -> None:
         from common.hunting.planted import compile_planted
         from common.pipeline.target import LANES
 
-        for target in (LANES["cpu"], LANES["bf16"]):
-            compile_planted(target, Path(out) / target.encoding, progress=lambda text: None)
+        compile_planted(LANES[lane], slugs, Path(out), progress=lambda text: None)
 
 
 if __name__ == "__main__":

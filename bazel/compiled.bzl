@@ -22,7 +22,7 @@ def _compiled_graphs_impl(ctx):
     out = ctx.actions.declare_directory(ctx.label.name)
     ctx.actions.run(
         executable = ctx.executable.compiler,
-        arguments = [out.path, ctx.attr._lane[LaneInfo].name] + ctx.attr.ports,
+        arguments = [out.path, ctx.attr.lane or ctx.attr._lane[LaneInfo].name] + ctx.attr.ports,
         outputs = [out],
         mnemonic = "CompileGraphs",
         progress_message = "Compiling the graphs of " + ", ".join(ctx.attr.ports),
@@ -37,6 +37,7 @@ compiled_graphs = rule(
     implementation = _compiled_graphs_impl,
     attrs = {
         "compiler": attr.label(mandatory = True, executable = True, cfg = "exec"),
+        "lane": attr.string(doc = "What to compile for, if not what the command line says."),
         "ports": attr.string_list(mandatory = True),
         "_lane": attr.label(default = "//bazel:lane"),
     },

@@ -6,24 +6,23 @@
 # ===----------------------------------------------------------------------=== #
 """The divergence hunt through the real pipeline: faults planted in ports, and healthy ports.
 
-COMPILED is a directory of their graphs; without it they compile here, as one module.
+COMPILED and COMPILED_BF16 are directories of their graphs; without them they compile here.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support import ports
 
 from common.hunting.divergence import Hunt
 from common.hunting.faults import FAULTS, FIXTURES, Fault
-from common.hunting.planted import Planted, load_planted
+from common.hunting.planted import HEALTHY, Planted, load_planted
 from common.hunting.taps import tapping
 from common.pipeline.target import Target
 from common.testing.batch import Batch
@@ -33,19 +32,19 @@ from tools.diff import TABLE
 
 PROMPT, STEPS = tokens(40), 6
 SEEDS = 10
+HUNTED = (*FIXTURES, *HEALTHY)
 #: Of all faults, how many must have the right cause first.
 FIRST = 22
 
 
-def loaded(target: Target, scratch: Path) -> Planted:
-    given = os.environ.get("COMPILED")
-    directory = Path(given) / target.encoding if given else None
-    return load_planted(target, scratch, directory, progress=print)
+def loaded(target: Target, variable: str, scratch: Path) -> Planted:
+    given = os.environ.get(variable)
+    return load_planted(target, HUNTED, scratch, Path(given) if given else None, progress=print)
 
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return loaded(Target(), tmp_path_factory.mktemp("planted"))
+    return loaded(Target(), "COMPILED", tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +76,7 @@ def test_most_causes_come_first(hunts: dict[str, Hunt]) -> None:
     assert len(first) >= FIRST
 
 
-@pytest.mark.parametrize("slug", FIXTURES)
+@pytest.mark.parametrize("slug", HUNTED)
 def test_a_healthy_port_is_clean_whatever_its_weights(slug: str, planted: Planted) -> None:
     for seed in range(SEEDS):
         found = planted.healthy(slug, tokens(40, seed), STEPS, TABLE, seed)
@@ -88,10 +87,11 @@ def test_a_healthy_port_is_clean_whatever_its_weights(slug: str, planted: Plante
 
 @pytest.fixture(scope="session")
 def halved(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return loaded(Target("cpu", "bfloat16"), tmp_path_factory.mktemp("halved"))
+    target = Target("cpu", "bfloat16")
+    return loaded(target, "COMPILED_BF16", tmp_path_factory.mktemp("halved"))
 
 
-@pytest.mark.parametrize("slug", FIXTURES)
+@pytest.mark.parametrize("slug", HUNTED)
 def test_rounding_to_bfloat16_is_no_divergence(slug: str, halved: Planted) -> None:
     for seed in range(SEEDS):
         found = halved.healthy(slug, tokens(40, seed), STEPS, TABLE, seed)
@@ -143,17 +143,6 @@ def test_taps_are_named_as_the_graphs_parts(traced: dict[str, str]) -> None:
     assert names[-2:] == ["norm", "lm_head"]
 
 
-def ports(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tools", "diff", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env=dict(os.environ),
-    )
-
-
 def write(name: str, text: str) -> Any:
     return lambda folder: (folder / name).write_text(text)
 
@@ -188,7 +177,7 @@ def test_bad_input_is_one_line(case: str, tmp_path: Path) -> None:
     arguments, prepare, message = BAD[case]
     if prepare:
         prepare(tmp_path)
-    ran = ports(*arguments, cwd=tmp_path)
+    ran = ports("diff", *arguments, cwd=tmp_path)
     assert ran.returncode == 2, ran.stderr
     assert ran.stdout == ""
     (line,) = [line for line in ran.stderr.splitlines() if not line.startswith("[")]
@@ -201,6 +190,6 @@ def test_another_ports_checkpoint_is_refused(tmp_path: Path) -> None:
     from common.testing.declare import load_port
 
     write_checkpoint(load_port("cohere2"), FIXTURES["cohere2"], tmp_path / "c")
-    ran = ports("smollm3", "c", cwd=tmp_path)
+    ran = ports("diff", "smollm3", "c", cwd=tmp_path)
     assert ran.returncode == 2
     assert "c is of Cohere2ForCausalLM; smollm3 is the port of SmolLM3ForCausalLM" in ran.stderr

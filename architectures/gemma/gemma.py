@@ -16,23 +16,31 @@ import math
 
 from max.dtype import DType
 from max.graph import TensorValue, ops
+from max.nn.embedding import Embedding
 from max.nn.norm import RMSNorm
 
 from common.layers import Decoder
-from common.layers.step import Step
 
 from .model_config import GemmaConfig
+
+
+class ScaledEmbedding(Embedding):
+    """Multiplies by the root of the hidden size."""
+
+    def __call__(self, tokens: TensorValue) -> TensorValue:
+        # The factor takes the embedding's dtype, as in the reference: 55.5 for 55.43 in bfloat16.
+        # By itself MAX would cut it off, to 55.25; a cast rounds.
+        h = super().__call__(tokens)
+        root = math.sqrt(int(h.shape[-1]))
+        return h * ops.constant(root, DType.float32, device=h.device).cast(h.dtype)
 
 
 class Gemma(Decoder[GemmaConfig]):
     """Gemma as parts."""
 
-    def embed(self, tokens: TensorValue, step: Step) -> TensorValue:
-        # The factor takes the embedding's dtype, as in the reference: 55.5 for 55.43 in bfloat16.
-        # By itself MAX would cut it off, to 55.25; a cast rounds.
-        h = super().embed(tokens, step)
-        root = math.sqrt(self.config.hidden_size)
-        return h * ops.constant(root, DType.float32, device=h.device).cast(h.dtype)
+    def embedding(self) -> Embedding:
+        config = self.config
+        return ScaledEmbedding(config.vocab_size, config.hidden_size, config.dtype, config.device)
 
     def norm_layer(self) -> RMSNorm:
         return self.rms_norm(offset=1.0)

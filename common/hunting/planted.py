@@ -24,7 +24,7 @@ from common.pipeline.target import Target
 from common.testing.batch import Batch, storing
 from common.testing.checkpoints import write_checkpoint
 from common.testing.compile import reusing
-from common.testing.declare import load_port
+from common.testing.declare import Fixture, load_port
 from common.testing.harness import build
 
 from .faults import FAULTS, FIXTURES, Fault
@@ -35,34 +35,57 @@ if TYPE_CHECKING:
     from .divergence import Hunt, Table
 
 
+#: Ports that no fault is planted in, each with the fixture that has parts of a kind of its own.
+HEALTHY = {
+    "cohere": "qk_norm_tied",
+    "gemma": "multi_query_tied",
+    "glm": "glm4_tied_multi_query",
+    "gpt2": "released",
+    "phi": "tied_with_norms_of_heads",
+    "stablelm": "parallel_with_norms_of_heads",
+}
+
+
+def fixture_of(slug: str) -> Fixture:
+    """Returns the fixture that a port is hunted on."""
+    if slug in FIXTURES:
+        return FIXTURES[slug]
+    return next(f for f in load_port(slug).fixtures if f.name == HEALTHY[slug])
+
+
 class Planted:
-    """The healthy ports of :data:`FIXTURES`, and those with faults.
+    """Healthy ports, and those with faults.
 
     Args:
         root: An empty folder for checkpoints.
         target: What to compile for.
+        slugs: The ports, of :data:`FIXTURES` and :data:`HEALTHY`.
     """
 
-    def __init__(self, root: Path, target: Target) -> None:
+    def __init__(self, root: Path, target: Target, slugs: Iterable[str]) -> None:
         self.root, self.target = root, target
+        self.fixtures = {slug: fixture_of(slug) for slug in slugs}
         self.batch = Batch(target)
         self.names: dict[str, list[str]] = {}
         self.models: dict[str, Any] = {}
-        self.subjects = {slug: self.subject(slug, 0) for slug in FIXTURES}
+        self.subjects = {slug: self.subject(slug, 0) for slug in self.fixtures}
 
     def subject(self, slug: str, seed: int) -> Subject:
         """Returns a port's checkpoint with the weights of a seed."""
         directory = self.root / slug / str(seed)
         port, dtype = load_port(slug), self.target.encoding
-        return Subject.of(port, write_checkpoint(port, FIXTURES[slug], directory, seed, dtype))
+        return Subject.of(port, write_checkpoint(port, self.fixtures[slug], directory, seed, dtype))
 
-    def collect(self, faults: Iterable[Fault], progress: Callable[[str], None]) -> None:
-        """Traces the healthy ports, and one for each fault of a graph."""
-        for slug in FIXTURES:
+    def collect(self, progress: Callable[[str], None]) -> None:
+        """Traces the healthy ports and, in float32, one for each fault of a graph.
+
+        Rounding to bfloat16 hides small faults.
+        """
+        for slug in self.fixtures:
             progress(f"tracing {slug}")
             self._trace(slug, slug, contextlib.nullcontext())
-        for fault in faults:
-            if fault.graph:
+        for fault in FAULTS if self.target == Target() else ():
+            if fault.graph and fault.slug in self.fixtures:
                 progress(f"tracing {fault.slug}: {fault.name}")
                 port = load_port(fault.slug).architecture().pipeline_model.decoder_cls
                 self._trace(fault.name, fault.slug, fault.graph(port))
@@ -131,30 +154,30 @@ class Planted:
         )
 
 
-def faults_in(target: Target) -> tuple[Fault, ...]:
-    """Returns the faults that are hunted in an encoding: rounding to bfloat16 hides the small."""
-    return FAULTS if target == Target() else ()
-
-
-def compile_planted(target: Target, directory: Path, progress: Callable[[str], None]) -> None:
-    """Compiles the ports of an encoding, and what else their pipelines run, into a directory."""
+def compile_planted(
+    target: Target, slugs: Iterable[str], directory: Path, progress: Callable[[str], None]
+) -> None:
+    """Compiles ports, and what else their pipelines run, into an empty directory."""
     target.stand_in()
     from max.engine import MefStore
 
-    directory.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch, storing(MefStore.for_export(directory)):
-        planted = Planted(Path(scratch), target)
-        planted.collect(faults_in(target), progress)
+        planted = Planted(Path(scratch), target, slugs)
+        planted.collect(progress)
         planted.batch.export(directory)
 
 
 def load_planted(
-    target: Target, scratch: Path, directory: Path | None, progress: Callable[[str], None]
+    target: Target,
+    slugs: Iterable[str],
+    scratch: Path,
+    directory: Path | None,
+    progress: Callable[[str], None],
 ) -> Planted:
-    """Returns the ports of an encoding, from what was compiled, or compiled here and now."""
-    planted = Planted(scratch, target)
+    """Returns ports from what was compiled, or compiled here and now."""
+    planted = Planted(scratch, target, slugs)
     with reusing(directory):
-        planted.collect(faults_in(target), progress)
+        planted.collect(progress)
     if directory:
         planted.batch.load(directory)
     else:

@@ -56,12 +56,15 @@ class Decoder(Module, Generic[ConfigT]):
         self.rope: Position = NoPosition()
         if config.rope_parameters:
             self.rope = Rope(config.rope_parameters, config.max_seq_len)
-        self.embed_tokens = Embedding(
-            config.vocab_size, config.hidden_size, config.dtype, config.device
-        )
+        self.embed_tokens = self.embedding()
         self.layers = LayerList([self.block(i) for i in range(config.num_hidden_layers)])
         self.norm = self.final_norm()
         self.lm_head = self.head()
+
+    def embedding(self) -> Embedding:
+        """Returns the embedding of tokens."""
+        config = self.config
+        return Embedding(config.vocab_size, config.hidden_size, config.dtype, config.device)
 
     def block(self, i: int) -> Module:
         """Returns layer ``i``."""
