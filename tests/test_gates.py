@@ -138,7 +138,7 @@ PORTS = {
         {"deltas": "NoPE layers: transformers has no modeling_smollm3.py:99999"},
     ),
     "a witness to come": (
-        *("deltas.py", 'WithConfig({"mlp_bias": False})', 'Unimplemented("say how")'),
+        *("deltas.py", 'off("mlp_bias")', 'Unimplemented("say how")'),
         {"deltas": "1 not implemented: MLP biases"},
     ),
     "a false sentence": (
