@@ -53,9 +53,9 @@ class SlidingWindow:
     """A token sees itself and the ``window - 1`` tokens before it."""
 
     #: MAX 26.7.0 wants a window of at least the elements that its CPU kernel takes at a time
-    #: (mha_mask.mojo:1270): 128 in float32, 256 in bfloat16. With 16 in float32 its compiler runs
-    #: out of memory (over 14 GB).
-    CPU_BYTES: ClassVar[int] = 512
+    #: (mha_mask.mojo:1270), in float32 this many. With 16 its compiler runs out of memory (over
+    #: 14 GB).
+    SMALLEST_ON_CPU: ClassVar[int] = 128
 
     window: int
     variant: ClassVar[MHAMaskVariant] = MHAMaskVariant.SLIDING_WINDOW_CAUSAL_MASK
@@ -65,8 +65,7 @@ class SlidingWindow:
         return self.window
 
     def fused(self, q: TensorValue) -> bool:
-        smallest = self.CPU_BYTES // q.dtype.size_in_bytes
-        return not q.device.is_cpu() or self.window >= smallest
+        return not q.device.is_cpu() or self.window >= self.SMALLEST_ON_CPU
 
     def visible(self, distance: TensorValue) -> TensorValue:
         below = ops.constant(self.window, DType.int64, device=distance.device) > distance
