@@ -33,8 +33,8 @@ from tools.diff import TABLE
 PROMPT, STEPS = tokens(40), 6
 SEEDS = 10
 HUNTED = (*FIXTURES, *HEALTHY)
-#: Of all faults, how many must have the right cause first.
-FIRST = 22
+#: The share of all faults that must have the right cause first.
+FIRST = 0.9
 
 
 def loaded(target: Target, variable: str, scratch: Path) -> Planted:
@@ -73,7 +73,7 @@ def test_the_first_wrong_tensor_and_the_cause_are_named(
 
 def test_most_causes_come_first(hunts: dict[str, Hunt]) -> None:
     first = [fault.name for fault in FAULTS if hunts[fault.name].causes[0].id == fault.cause]
-    assert len(first) >= FIRST
+    assert len(first) >= FIRST * len(FAULTS)
 
 
 @pytest.mark.parametrize("slug", HUNTED)
