@@ -12,13 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
 import numpy as np
 
 from .divergences import CAUSES
-from .scaffold import TEMPLATES
 
 if TYPE_CHECKING:
     from common.diagnosis import Difference
@@ -164,14 +164,14 @@ def plots(hunt: Hunt) -> list[Plot]:
 def page(hunt: Hunt, checkpoint: str, causes: Mapping[str, object] = CAUSES) -> str:
     """Returns the page."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates" / "hunt"),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     layers, tensors = rows(hunt)
-    return environment.get_template("hunt.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         hunt=hunt,
         checkpoint=checkpoint,
         causes=causes,
