@@ -241,3 +241,9 @@ def test_an_unknown_port_is_named_with_near_ones(command: str, tmp_path: Path) -
     ran = ports(command, "smolm3", cwd=tmp_path)
     assert ran.returncode == 2
     assert ran.stderr == "ports: no port 'smolm3' under architectures/ (nearest: smollm3)\n"
+
+
+def test_a_folder_without_graphs_is_no_compiled_one(tmp_path: Path) -> None:
+    ran = ports("verify", "smollm3", "--compiled", ".", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stderr.endswith("ports: . has no compiled.json: it is no finished `ports compile`\n")

@@ -131,8 +131,11 @@ def verify(
         return
     with progress_line(log) as progress, tempfile.TemporaryDirectory() as directory:
         progress("importing MAX and transformers")
+        from common.pipeline.compiled import Record
         from common.testing.verify import verify as run
 
+        if compiled:
+            Record.read(compiled)  # Before the work, for what is no such folder.
         reports = run(declared, Path(directory), progress, compiled, encoding)
     if as_json:
         print(json.dumps([report.to_json() for report in reports], indent=2))
