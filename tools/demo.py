@@ -55,6 +55,8 @@ def demo(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise PortError(f"{directory} cannot be made: {error.strerror}") from None
+    if not os.access(directory, os.W_OK):
+        raise PortError(f"{directory} cannot be written")
     server: Server | None = None
     kept = False
     try:
