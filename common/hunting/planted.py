@@ -104,35 +104,35 @@ class Planted:
             subject = replace(subject, weight_map=rules)
         if fault.graph:
             return self._hunt(fault.name, subject, prompt, steps, table)
-        self.load(fault.slug, subject, fault.weights)
-        try:
-            return self._hunt(fault.slug, subject, prompt, steps, table)
-        finally:
-            self.batch.reinitialize({})
+        self._load([subject], fault.weights)
+        return self._hunt(fault.slug, subject, prompt, steps, table)
 
-    def healthy(
-        self, slug: str, prompt: Sequence[int], steps: int, table: Table, seed: int = 0
-    ) -> Hunt:
-        """Hunts in a healthy port with the weights of a seed."""
-        subject = self.subjects[slug] if seed == 0 else self.subject(slug, seed)
-        self.load(slug, subject)
-        return self._hunt(slug, subject, prompt, steps, table)
+    def seeded(self, slugs: Iterable[str], seed: int) -> list[Subject]:
+        """Gives the graphs of healthy ports the weights of a seed; returns their checkpoints."""
+        subjects = [self.subject(slug, seed) for slug in slugs]
+        self._load(subjects)
+        return subjects
 
-    def load(
-        self,
-        slug: str,
-        subject: Subject,
-        change: Callable[[dict[str, Any]], None] | None = None,
+    def healthy(self, subject: Subject, prompt: Sequence[int], steps: int, table: Table) -> Hunt:
+        """Hunts in a healthy port, which was given the weights of this checkpoint."""
+        return self._hunt(subject.port.model_type, subject, prompt, steps, table)
+
+    def _load(
+        self, subjects: Iterable[Subject], change: Callable[[dict[str, Any]], None] | None = None
     ) -> None:
-        """Gives a healthy port's graph a checkpoint's weights, changed."""
-        weights: dict[str, Any] = dict(subject.weights(self.target.dtype))
-        if change:
-            arrays = {name: np.asarray(weight) for name, weight in weights.items()}
-            change(arrays)
-            weights = arrays
-        else:
-            weights = {name: weight.tensor.read().data for name, weight in weights.items()}
-        self.batch.reinitialize({f"{slug}/decoder/{n}": value for n, value in weights.items()})
+        """Gives the graphs of healthy ports the weights of checkpoints, changed."""
+        given: dict[str, Any] = {}
+        for subject in subjects:
+            weights: dict[str, Any] = dict(subject.weights(self.target.dtype))
+            if change:
+                weights = {name: np.asarray(weight) for name, weight in weights.items()}
+                change(weights)
+            else:
+                weights = {name: weight.tensor.read().data for name, weight in weights.items()}
+            prefix = f"{subject.port.model_type}/decoder"
+            given |= {f"{prefix}/{name}": value for name, value in weights.items()}
+        # The costly part: MAX initialises all graphs of a module together.
+        self.batch.reinitialize(given)
 
     def _hunt(
         self, name: str, subject: Subject, prompt: Sequence[int], steps: int, table: Table
