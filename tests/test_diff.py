@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,14 @@ SEEDS = dict.fromkeys(FIXTURES, 10) | dict.fromkeys(HEALTHY, 2)
 FIRST = 0.9
 
 
-def loaded(target: Target, variable: str, scratch: Path) -> Planted:
+def loaded(target: Target, slugs: Iterable[str], variable: str, scratch: Path) -> Planted:
     given = os.environ.get(variable)
-    return load_planted(target, SEEDS, scratch, Path(given) if given else None, progress=print)
+    return load_planted(target, slugs, scratch, Path(given) if given else None, progress=print)
 
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return loaded(Target(), "COMPILED", tmp_path_factory.mktemp("planted"))
+    return loaded(Target(), SEEDS, "COMPILED", tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +79,8 @@ def test_most_causes_come_first(hunts: dict[str, Hunt]) -> None:
 
 def healthy(planted: Planted, seed: int) -> Iterator[Hunt]:
     """Yields the hunts with a set of weights."""
-    for subject in planted.seeded([slug for slug, sets in SEEDS.items() if seed < sets], seed):
+    slugs = [slug for slug in planted.fixtures if seed < SEEDS[slug]]
+    for subject in planted.seeded(slugs, seed):
         yield planted.healthy(subject, tokens(40, seed), STEPS, TABLE)
 
 
@@ -94,7 +95,7 @@ def test_healthy_ports_are_clean_whatever_their_weights(seed: int, planted: Plan
 @pytest.fixture(scope="session")
 def halved(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     target = Target("cpu", "bfloat16")
-    return loaded(target, "COMPILED_BF16", tmp_path_factory.mktemp("halved"))
+    return loaded(target, FIXTURES, "COMPILED_BF16", tmp_path_factory.mktemp("halved"))
 
 
 @pytest.mark.parametrize("seed", range(max(SEEDS.values())))

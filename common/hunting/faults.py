@@ -27,16 +27,13 @@ from max.nn.layer import Module
 from common.adapters import CanonicalRope, Rename, SplitGroupedQKV, SplitQKV, WeightMap
 from common.layers import (
     Attention,
-    GatedMLP,
     Head,
     ParallelTwoNormBlock,
     PreNormBlock,
     RenormalizedRouter,
-    Rope,
     SoftmaxRouter,
     attend,
     attention,
-    decoder,
 )
 from common.layers.step import Step
 from common.pipeline import DecoderModel
@@ -199,16 +196,6 @@ def _rounded(q: Any, step: Any, layer: int, kv: Any, mask: Any, scale: float) ->
     return attend.materialized_attention(q, step, layer, kv, mask, scale)
 
 
-def _normed_heads(self: Any, x: Any) -> Any:
-    """q and k are normed head by head, without a weight."""
-    heads, dim = self.config.num_attention_heads, self.config.head_dim
-    kv = self.config.num_key_value_heads
-    qkv = self.qkv_proj(x).reshape((-1, heads + 2 * kv, dim))
-    q, k, v = ops.split(qkv, [heads, kv, kv], axis=1)
-    q, k = (t * ops.rsqrt(ops.mean(t * t, axis=-1) + 1e-6) for t in (q, k))
-    return ops.concat([q, k, v], axis=1).reshape((-1, (heads + 2 * kv) * dim))
-
-
 _start_step = Step.__init__
 
 
@@ -221,14 +208,6 @@ def _late(self: Any, kv_collection: Any, *args: Any, **given: Any) -> None:
 
 
 # Rotations.
-
-
-class _Stretched(Rope):
-    """Positions are divided by two, as linear scaling has them."""
-
-    def table(self) -> Any:
-        scaled = dataclasses.replace(self.parameters, rope_type="linear", scaling={"factor": 2.0})
-        return Rope(scaled, self.max_seq_len).table()
 
 
 # Blocks, norms, MLPs and heads.
@@ -261,15 +240,6 @@ class _Halved(PreNormBlock):
 class _Capped(Head):
     def __call__(self, x: Any) -> Any:
         return ops.tanh(super().__call__(x) / 3.0) * 3.0
-
-
-def _scaled_embedding(self: Any, tokens: Any, step: Any) -> Any:
-    return self.embed_tokens(tokens) * float(self.config.hidden_size**0.5)
-
-
-def _squared(self: Any, x: Any) -> Any:
-    gate, up = ops.split(self.gate_up_proj(x), [self.width, self.width], axis=-1)
-    return self.down_proj(ops.relu(gate) * ops.relu(gate) * up)
 
 
 # Weights.
@@ -345,7 +315,6 @@ _OF_EXPERTS = tuple(f"{_MLP}.experts.{part}_proj.weight" for part in ("gate", "u
 FAULTS: tuple[Fault, ...] = (
     # The rotation.
     Fault("another theta", S, _ROTATED, "rope-theta", rope(rope_theta=10000.0)),
-    Fault("rope scaled", C, _ROTATED, "rope-scaling", patched(decoder, "Rope", _Stretched)),
     Fault("NoPE forgotten", S, _ROTATED_1, "rope-layers", config(rotates=(True, True))),
     Fault("every column", G, _ROTATED, "rope-partial", rope(partial_rotary_factor=1.0)),
     Fault("interleaved as halves", C, _ROTATED, "rope-layout", rules=_instead(CanonicalRope)),
@@ -363,7 +332,6 @@ FAULTS: tuple[Fault, ...] = (
         "rope-layout",
         weights=_each(_interleaved, "layers.0.self_attn.q_proj.weight"),
     ),
-    Fault("q and k normed", S, _ROTATED, "qk-norm", patched(Attention, "project", _normed_heads)),
     # Attention.
     Fault("scores unscaled", S, _CONTEXT, "attention-scale", _given(scale=1.0)),
     Fault("window short by one", S, _CONTEXT_1, "window", config(windows=(None, 15))),
@@ -382,7 +350,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "1 + weight", S, _NORM, "norm-kind", part("norm_layer", lambda d: d.rms_norm(offset=1.0))
     ),
-    Fault("not centred", C, _NORM, "norm-kind", part("norm_layer", lambda d: d.rms_norm())),
     Fault("epsilon", S, _NORM, "norm-eps", config(norm_eps=1e-6)),
     Fault(
         "norms exchanged",
@@ -409,7 +376,6 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # Feed-forward parts.
     Fault("tanh for erf", G, _ACTIVATED, "activation", config(hidden_act="gelu_new")),
-    Fault("squared ReLU", S, _ACTIVATED, "activation", patched(GatedMLP, "__call__", _squared)),
     Fault(
         "gate and up exchanged",
         S,
@@ -454,21 +420,7 @@ FAULTS: tuple[Fault, ...] = (
         "residual-wiring",
         named("PreNormBlock", ParallelTwoNormBlock),
     ),
-    Fault(
-        "sequential for parallel",
-        G,
-        _MIDDLE,
-        "residual-wiring",
-        config(use_parallel_residual=False),
-    ),
     # Embedding and head.
-    Fault(
-        "embedding scaled",
-        S,
-        ("layers.0.input_layernorm.input",),
-        "embedding-scale",
-        part("embed", _scaled_embedding),
-    ),
     Fault(
         "vocabulary off by one",
         S,
