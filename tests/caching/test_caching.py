@@ -179,8 +179,10 @@ def test_a_port_reaches_its_own_group_only(second: Checkout) -> None:
 
 def test_each_group_compiles_once_and_then_nothing_runs(tmp_path: Path) -> None:
     first = Checkout(ROOT, tmp_path)
-    compiles = compiled(spawns(Path(os.environ["EXECUTION_LOG"])))
-    assert sorted(spawn.label for spawn in compiles) == sorted(first.groups("//..."))
+    labels = [spawn.label for spawn in compiled(spawns(Path(os.environ["EXECUTION_LOG"])))]
+    assert len(labels) == len(set(labels))
+    # Fewer where the run found some in its output tree.
+    assert set(labels) <= set(first.groups("//..."))
     assert first.run("test", "--config=ci", ALL) == []
 
 
