@@ -9,10 +9,9 @@
 
 load("@gpu//:defs.bzl", "HAS_GPU")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
+load(":compiled.bzl", "NOWHERE", "by_device")
 
 _RUNNER = "//bazel:pytest_runner.py"
-
-_NOWHERE = ["@platforms//:incompatible"]
 
 def pytest_test(name, srcs, deps = [], args = [], **kwargs):
     """A py_test that runs its `test_*.py` sources with pytest.
@@ -37,7 +36,7 @@ def pytest_test(name, srcs, deps = [], args = [], **kwargs):
 def port():
     """The targets of a folder under architectures/: its library, and its tests on each kind of device.
 
-    The tests depend on this port, common/ and its group's compiled graphs, and compile nothing.
+    The tests depend on this port, common/ and its compiled graphs, and compile nothing.
     `gpu_test` is for the lanes of .bazelrc: graphs are compiled for the lane's GPU anywhere, and run
     where there is one.
     """
@@ -70,11 +69,7 @@ def port():
     )
     pytest_test(
         name = "test",
-        target_compatible_with = select({
-            "//bazel:lane_bf16": [],
-            "//bazel:lane_cpu": [],
-            "//conditions:default": _NOWHERE,
-        }),
+        target_compatible_with = by_device([], NOWHERE),
         **attributes
     )
     pytest_test(
@@ -83,10 +78,6 @@ def port():
             "gpu",
             "resources:gpu:1",
         ],
-        target_compatible_with = select({
-            "//bazel:lane_bf16": _NOWHERE,
-            "//bazel:lane_cpu": _NOWHERE,
-            "//conditions:default": [] if HAS_GPU else _NOWHERE,
-        }),
+        target_compatible_with = by_device(NOWHERE, [] if HAS_GPU else NOWHERE),
         **attributes
     )
