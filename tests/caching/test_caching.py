@@ -24,6 +24,9 @@ from pathlib import Path
 
 import pytest
 
+from common.pipeline.target import LANES
+from common.testing.declare import slugs
+
 ROOT = Path(__file__).resolve().parents[2]
 ALL = "//architectures/..."
 
@@ -73,9 +76,11 @@ class Checkout:
         return spawns(log)
 
     def groups(self, where: str = ALL) -> dict[str, list[str]]:
-        """Returns the ports that each group compiles."""
+        """Returns the ports that each group compiles for a CPU."""
         rules = self.bazel(
-            "query", f"kind(compiled_graphs, {where})", "--output=streamed_jsonproto"
+            "query",
+            f'kind(compiled_graphs, {where}) except filter("_gpu_graphs$", {where})',
+            "--output=streamed_jsonproto",
         )
         found = {}
         for line in rules.splitlines():
@@ -169,12 +174,27 @@ def test_a_port_reaches_its_own_group_only(second: Checkout) -> None:
         for label, ports in groups.items():
             source = f"//architectures/{ports[0]}:{ports[0]}.py"
             users = f"rdeps({ALL}, {source})"
-            assert second.bazel("query", f"kind(compiled_graphs, {users})").split() == [label]
+            reached = second.bazel("query", f"kind(compiled_graphs, {users})").split()
+            assert sorted(reached) == sorted([label, f"//architectures:{ports[0]}_gpu_graphs"])
             tests = second.bazel("query", f"kind(test, {users})").split()
             expected = {f"//architectures/{p}:{t}" for p in ports for t in ("test", "gpu_test")}
             assert set(tests) == expected
     finally:
         rules.write_text(text)
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_a_lane_compiles_every_port_for_its_device(second: Checkout, lane: str) -> None:
+    compiles = f'mnemonic("CompileGraphs", {ALL})'
+    found = second.bazel("aquery", f"--//bazel:lane={lane}", compiles, "--output=jsonproto")
+    ports = []
+    for action in json.loads(found)["actions"]:
+        _compiler, _out, aim, *compiled_ports = action["arguments"]
+        assert aim == lane
+        # For a GPU each alone: of three, the kernels take 14 GB.
+        assert len(compiled_ports) == 1 or LANES[lane].devices == "cpu"
+        ports += compiled_ports
+    assert sorted(ports) == slugs()
 
 
 def test_each_group_compiles_once_and_then_nothing_runs(tmp_path: Path) -> None:
