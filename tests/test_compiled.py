@@ -180,5 +180,8 @@ def test_an_unknown_target_is_refused() -> None:
     assert Target.named("cuda:sm_90a") == LANES["h100"]
     with pytest.raises(PortError, match="no target 'cuda:sm_1'; MAX compiles for cpu, cuda:sm_80"):
         Target.named("cuda:sm_1")
+    # MAX fails there, in LLVM.
+    with pytest.raises(PortError, match="no target 'hip:gfx942'"):
+        Target.named("hip:gfx942")
     with pytest.raises(PortError, match="no encoding 'int4'"):
         Target.named("cpu", "int4")

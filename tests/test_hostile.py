@@ -62,6 +62,11 @@ NAMED = st.builds(
     st.sampled_from(["MixtralForCausalLM", "Evil", "../evil"]),
     st.sampled_from(["mixtral", "llama", "evil", "../evil", "auto/../../evil"]),
 )
+REMOTE = {
+    "architectures": ["Evil"],
+    "auto_map": {"AutoConfig": "evil.Evil"},
+    "model_type": "evil",
+}
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -92,27 +97,27 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return int(ended.value.code or 0), out.getvalue(), err.getvalue()
 
 
-def holds(directory: Path, config: dict[str, Any]) -> None:
+def holds(directory: Path, config: dict[str, Any], *flags: str) -> None:
     file = directory / "config.json"
     # As json writes what Python can: NaN, infinities and lone surrogates included.
     file.write_text(json.dumps(config))
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
     modules = set(sys.modules)
     for command in ("inspect", "check-walls", "list-keys"):
-        for flags in ((), ("--json",)):
-            code, out, err = run(command, str(directory), *flags)
-            assert code in ((0, 1, 2) if command == "check-walls" else (0, 2)), (command, err)
-            assert "Traceback" not in out + err
-            assert len(err.splitlines()) <= 1
-            assert "\x1b" not in out + err
-            # What a terminal or a pipe takes.
-            (out + err).encode()
-            if flags and out:
-                json.loads(out)
+        code, out, err = run(command, str(directory), *flags)
+        assert code in ((0, 1, 2) if command == "check-walls" else (0, 2)), (command, err)
+        assert "Traceback" not in out + err
+        assert len(err.splitlines()) <= 1
+        assert "\x1b" not in out + err
+        # What a terminal or a pipe takes.
+        (out + err).encode()
+        if flags and out:
+            json.loads(out)
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
     assert not {name for name in set(sys.modules) - modules if "evil" in name}
 
 
+FLAGS = st.sampled_from([(), ("--json",)])
 many = settings(
     max_examples=1000,
     deadline=None,
@@ -122,22 +127,29 @@ many = settings(
 
 
 @many
-@given(CONFIG)
-@example({"vocab_size": 10**400, "hidden_size": 10**400, "num_attention_heads": 1})
-def test_any_object_is_taken_for_what_it_is(directory: Path, config: dict[str, Any]) -> None:
-    holds(directory, config)
+@given(CONFIG, FLAGS)
+@example({"vocab_size": 10**400, "hidden_size": 10**400, "num_attention_heads": 1}, ())
+@example({"vocab_size": 10**400, "hidden_size": 10**400, "num_attention_heads": 1}, ("--json",))
+def test_any_object_is_taken_for_what_it_is(
+    directory: Path, config: dict[str, Any], flags: tuple[str, ...]
+) -> None:
+    holds(directory, config, *flags)
 
 
 @many
-@given(NAMED)
-@example({"architectures": ["Evil"], "auto_map": {"AutoConfig": "evil.Evil"}, "model_type": "evil"})
-def test_so_is_one_that_names_a_class(directory: Path, config: dict[str, Any]) -> None:
-    holds(directory, config)
+@given(NAMED, FLAGS)
+@example(REMOTE, ())
+@example(REMOTE, ("--json",))
+def test_so_is_one_that_names_a_class(
+    directory: Path, config: dict[str, Any], flags: tuple[str, ...]
+) -> None:
+    holds(directory, config, *flags)
 
 
 @pytest.mark.parametrize("depth", [400, 900])
 def test_nesting_that_json_takes_is_taken(directory: Path, depth: int) -> None:
     holds(directory, nested(depth))
+    holds(directory, nested(depth), "--json")
 
 
 def test_what_is_nested_deeper_than_it_can_be_shown_is_named() -> None:
@@ -157,4 +169,5 @@ def test_deep_nesting_is_no_json(directory: Path, depth: int) -> None:
 
 def test_a_config_of_many_keys_is_read(directory: Path) -> None:
     holds(directory, {f"key_{i}": i for i in range(5_000)})
+    holds(directory, {f"key_{i}": i for i in range(5_000)}, "--json")
     assert os.path.getsize(directory / "config.json") > 50_000

@@ -91,7 +91,9 @@ class Target:
         driver.set_virtual_device_count(1)
 
 
-#: What graphs are compiled for, by the names of Bazel's lanes.
+#: What graphs are compiled for, by the names of Bazel's lanes. MI300X (hip:gfx942) is not among
+#: them: on it MAX 26.7.0 compiles no matmul of bfloat16 ("LLVM ERROR: Cannot select: intrinsic
+#: %llvm.amdgcn.fdot2.f32.bf16"), which is an instruction of gfx950 and gfx11.
 LANES = {
     "cpu": Target(),
     "bf16": Target("cpu", "bfloat16"),
@@ -99,6 +101,5 @@ LANES = {
     "l4": Target("cuda:sm_89"),
     "h100": Target("cuda:sm_90a"),
     "b200": Target("cuda:sm_100a"),
-    "mi300x": Target("hip:gfx942"),
     "mi355x": Target("hip:gfx950"),
 }
