@@ -92,7 +92,7 @@ def experts(config: MixtralConfig) -> Experts:
         (DeviceRef.CPU(), "", False),
         (DeviceRef.GPU(), "sm_80", True),
         (DeviceRef.GPU(), "sm_90a", False),
-        (DeviceRef.GPU(), "gfx942", True),
+        (DeviceRef.GPU(), "gfx950", True),
     ],
 )
 def test_each_device_has_its_path(

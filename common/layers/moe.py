@@ -95,7 +95,7 @@ def grouped_on(device: DeviceRef) -> bool:
 
     They have no CPU form. Measured with MAX 26.7.0: for Hopper (sm_90, sm_90a) the grouped matmul
     of bfloat16 compiles at no size ("Coord is not a value type" in its sm90 kernel); for sm_80,
-    sm_89, sm_100a and gfx942 it does.
+    sm_89, sm_100a and gfx950 it does.
     """
     return not device.is_cpu() and not accelerator_architecture_name().startswith("sm_90")
 
