@@ -31,8 +31,8 @@ def by_device(cpu, gpu):
     lanes = {"//bazel:lane_" + name: cpu for name in CPU_LANES}
     return select(lanes | {"//conditions:default": gpu})
 
-# The compiler keeps two cores busy. For a GPU it takes 7 to 9 GB for the fixtures of one port; what
-# Bazel knows of does not run side by side where that is all there is.
+# The compiler keeps two cores busy. For an H100 it takes 7 to 9 GB for the fixtures of one port:
+# Bazel runs as many side by side as memory allows.
 def _cpu_resources(_os, _inputs):
     return {"cpu": 2}
 
@@ -89,8 +89,8 @@ def compiled_groups(name, ports):
     """Declares what compiles together, and for each port the alias `<slug>_graphs` of its graphs.
 
     For a GPU each port compiles alone. Kernels are made for the shapes of each fixture, so a group
-    saves little, and memory grows with it (sm_90a on two cores: the 2 fixtures of a port take 482 to
-    721 CPU seconds and 7 to 9 GB, the 7 fixtures of three ports 1,106 seconds and 14 GB).
+    saves about a third, and its memory grows (sm_90a on two cores: the 2 fixtures of a port take 482
+    to 721 CPU seconds and 7 to 9 GB, the 7 fixtures of three ports 1,106 seconds and 14 GB).
 
     Args:
         name: What groups are named, before their number.
