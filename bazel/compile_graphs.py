@@ -1,37 +1,28 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
-"""Compiles the graphs of a group of ports: ``compile_graphs.py OUT LANE SLUG...``.
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Compiles traced graphs: ``compile_graphs.py decoders|beside LANE OUT TRACED...``.
 
-A build action: it reads declared sources, takes nothing from a compile cache, and leaves nothing
+A build action: it reads graphs and no port, takes nothing from a compile cache, and leaves nothing
 but OUT.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from pathlib import Path
 
-from bazel.declared import use_declared_sources_only
+from bazel.action import in_an_action
 
 
-def main(out: str, lane: str, *slugs: str) -> None:
-    """Compiles the fixtures of ``slugs`` into the folder ``out``."""
-    use_declared_sources_only()
-    with tempfile.TemporaryDirectory() as home:
-        # Actions have no home, and MAX wants one.
-        os.environ |= {"MODULAR_HOME": home, "HOME": home, "HF_HUB_OFFLINE": "1"}
-        from common.pipeline.target import LANES
-        from common.testing.compile import compile_fixtures
-        from common.testing.declare import load_port
+def main(what: str, lane: str, out: str, *traced: str) -> None:
+    """Compiles what some folders hold into the folder ``out``; empty ones hold nothing."""
+    with in_an_action():
+        from common.compiled.target import LANES
+        from proof.compile import compile_beside, compile_decoders
 
-        ports = [load_port(slug) for slug in slugs]
-        compile_fixtures(ports, LANES[lane], Path(out), progress=lambda text: None)
+        compiled = {"decoders": compile_decoders, "beside": compile_beside}[what]
+        folders = [folder for folder in map(Path, traced) if any(folder.iterdir())]
+        compiled(folders, LANES[lane], Path(out))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 """Macros: pytest targets, and the targets of a port."""
 
@@ -25,11 +21,14 @@ def pytest_test(name, srcs, deps = [], args = [], **kwargs):
     """
     py_test(
         name = name,
-        srcs = srcs + [_RUNNER, "//bazel:declared.py"],
+        srcs = srcs + [_RUNNER],
         main = _RUNNER,
         args = ["$(rootpath %s)" % src for src in srcs if src.split(":")[-1].startswith("test_")] + args,
         legacy_create_init = 0,
-        deps = deps + ["@pip//pytest"],
+        deps = deps + [
+            "//bazel:action",
+            "@pip//pytest",
+        ],
         **kwargs
     )
 
@@ -50,21 +49,23 @@ def port():
         deps = [
             "//architectures:registry",
             "//common",
-            "//common/testing:graphs",
         ],
     )
     attributes = dict(
         timeout = "long",
         srcs = ["//tests/port:test_port.py"],
-        data = [graphs],
+        data = [
+            graphs,
+            "//architectures:beside",
+        ],
         env = {
             "PORT": slug,
             "COMPILED": "$(rootpath %s)" % graphs,
+            "BESIDE": "$(rootpath //architectures:beside)",
         },
-        shard_count = 2,
         deps = [
             ":" + slug,
-            "//common/hunting",
+            "//hunt",
         ],
     )
     pytest_test(

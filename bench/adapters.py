@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures weight maps: memory of renames, bandwidth of moves, and the audit of many names.
 
 The checkpoint is 64 sparse shards of 8 GB in all, so it takes no disk. Prints ratios and seconds
@@ -44,7 +40,7 @@ from common.adapters import (
     audit,
 )
 from common.config import RopeParameters
-from common.testing.sparse import write_sparse
+from tests.sparse import write_sparse
 
 SHARDS, SHARD_BYTES = 64, 128 << 20
 

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares compiling the graphs of all ports as one module with compiling each port's apart.
 
 It runs what Bazel's action runs, with nothing cached. Prints CPU seconds (user and system) and the
@@ -47,7 +43,7 @@ def cpu_seconds(slugs: list[str]) -> dict[str, float]:
 def main() -> None:
     """Runs the comparison over all ports."""
     sys.path.insert(0, str(ROOT))
-    from common.testing.declare import slugs
+    from architectures import slugs
 
     apart = {slug: cpu_seconds([slug]) for slug in slugs()}
     together = cpu_seconds(slugs())

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures what MAX's CPU kernel for attention loses in bfloat16, and where.
 
 A port prefills one prompt with taps. Each layer's context is compared with what its own q, k and v
@@ -34,15 +30,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import numpy as np
 import torch
 
-from common.hunting.subject import Subject
-from common.hunting.taps import KEYS, QUERIES, run, tapping
+from architectures import load_port
+from common.compiled.target import Target
 from common.layers import attend
-from common.pipeline.target import Target
-from common.testing.batch import Batch
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
-from common.testing.harness import build
-from common.testing.verify import tokens
+from hunt.subject import Subject
+from hunt.taps import KEYS, QUERIES, run, tapping
+from proof.batch import Batch
+from proof.checkpoints import write_checkpoint
+from proof.harness import build
+from proof.parity import tokens
 
 #: Ports and fixtures: those that would miss the limits of bfloat16 with this kernel.
 JUDGED = (("smollm3", "tied"), ("glm", "glm4_tied_multi_query"))

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Measures looking at a large model: time and memory of `inspect`, `check-walls` and `list-keys`.
 
 The checkpoint is 1,000 sparse shards of 30,000 tensors, so it takes no disk to speak of. Each
@@ -29,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common.testing.sparse import write_shards
+from tests.sparse import write_shards
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARDS, TENSORS, RUNS = 1000, 30_000, 5

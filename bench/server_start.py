@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compares starting a server that compiles with starting one from compiled graphs.
 
 Every run has a compile cache of its own, empty. Prints medians of wall seconds until the server
@@ -32,7 +28,7 @@ LENGTH = 512
 
 def seconds_to_answer(checkpoint: Path, extra: tuple[str, ...]) -> float:
     """Starts a server, waits until it answers, and stops it."""
-    from tools.serving import Server, command, free_port
+    from tools.run.serving import Server, command, free_port
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["MODULAR_HOME"] = cache
@@ -49,8 +45,8 @@ def main() -> None:
     """Runs the comparison on a tiny SmolLM3."""
     sys.path.insert(0, str(ROOT))
     os.environ["PYTHONPATH"] = str(ROOT)
-    from common.testing.checkpoints import write_checkpoint
-    from common.testing.declare import load_port
+    from architectures import load_port
+    from proof.checkpoints import write_checkpoint
 
     with tempfile.TemporaryDirectory() as directory:
         port = load_port("smollm3")

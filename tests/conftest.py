@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Fixtures of several tests."""
 
 from __future__ import annotations
@@ -12,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import hide
 
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
+from architectures import load_port
+from proof.checkpoints import write_checkpoint
+from tests.support import hide
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What tests share: the command line as users run it, and ports that are not there."""
 
 from __future__ import annotations
@@ -19,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from tools import __main__, installed
-from tools.package import open_package
+from tools import __main__
+from tools.port.package import open_package
+from tools.read import installed
 
 _WITHOUT = """
 import sys
-from tools import installed
+from tools.read import installed
 known, hidden = installed.port_names(), sys.argv[1].split(",")
 installed.port_names = lambda: {name: slug for name, slug in known.items() if slug not in hidden}
 """

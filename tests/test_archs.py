@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports list-archs`, and the same names read from files without importing MAX."""
 
 from __future__ import annotations
@@ -12,10 +8,10 @@ import json
 import sys
 
 import pytest
-from support import ports_here
 
-from tools import installed
-from tools.archs import registered
+from tests.support import ports_here
+from tools.read import installed
+from tools.read.archs import registered
 
 
 def test_what_files_say_is_what_is_registered() -> None:

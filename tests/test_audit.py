@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports audit`: what a port's prose says is held against the graph it builds."""
 
 from __future__ import annotations
@@ -14,15 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support import copied_port, ports
 
+from architectures import slugs
 from common.errors import PortError
-from common.testing.declare import slugs
-from tools.audit import LIE, OK, STALE, audited, built_facts
-from tools.claims import CLAIMS, Facts, denied
-from tools.families import mentions
-from tools.package import Package, open_package
-from tools.prose import sentences
+from tests.support import copied_port, ports
+from tools.port.audit import LIE, OK, STALE, audited, built_facts
+from tools.port.claims import CLAIMS, Facts, denied
+from tools.port.package import Package, open_package
+from tools.port.prose import sentences
+from tools.read.families import mentions
 
 _NUMBERS = itertools.count()
 

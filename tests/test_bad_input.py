@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Bad input: one clear line, a non-zero exit code, no traceback, nothing left behind."""
 
 from __future__ import annotations
@@ -20,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from support import ports
+
+from tests.support import ports
 
 EVIL = """
 from pathlib import Path
@@ -165,7 +162,7 @@ def test_a_bad_checkpoint_is_refused_in_one_line(
 
 @pytest.mark.parametrize("case", ["unsupported rope", "unused tensor"])
 def test_max_serve_itself_says_it_in_one_line(case: str, checkpoint: Path) -> None:
-    from tools.serving import command, free_port
+    from tools.run.serving import command, free_port
 
     spoil, message = CASES[case]
     spoil(checkpoint)
@@ -183,7 +180,7 @@ def test_max_serve_itself_says_it_in_one_line(case: str, checkpoint: Path) -> No
 
 
 def test_max_serve_refuses_more_than_the_positions_in_one_line(checkpoint: Path) -> None:
-    from tools.serving import command, environment, free_port
+    from tools.run.serving import command, environment, free_port
 
     ran = subprocess.run(
         command(checkpoint, port=free_port(), max_length=513),
@@ -202,7 +199,7 @@ def test_max_serve_refuses_more_than_the_positions_in_one_line(checkpoint: Path)
 
 
 def test_a_good_checkpoint_passes(checkpoint: Path) -> None:
-    from tools.checkpoint import preflight
+    from tools.run.checkpoint import preflight
 
     assert preflight(checkpoint) == []
     edit_config(novelty=3)(checkpoint)

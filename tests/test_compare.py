@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports compare`: its verdicts, and what it refuses. tests/test_serving.py has the server."""
 
 from __future__ import annotations
@@ -12,11 +8,21 @@ import json
 from pathlib import Path
 
 import pytest
-from support import ports
 
 from common.errors import PortError
-from tools.compare import ALIGNED, DIVERGED, Comparison, Probe, Reference, Served, Text, Top, shared
-from tools.serving import free_port
+from tests.support import ports
+from tools.prove.compare import (
+    ALIGNED,
+    DIVERGED,
+    Alignment,
+    LocalReference,
+    Probe,
+    Served,
+    Text,
+    Top,
+    shared,
+)
+from tools.run.serving import free_port
 
 
 def probe(expected: float, found: float, token: str = "a", tokens: int = 1) -> Probe:
@@ -49,10 +55,10 @@ def test_a_comparison_names_its_symptom() -> None:
     good, bad = probe(-1, -1), probe(-1, -2)
     right, wrong = Text("a", "a", 32, 32), Text("a", "b", 2, 32)
     symptoms = {
-        Comparison((good, good), right): (ALIGNED, None),
-        Comparison((bad, good), right): (DIVERGED, "wrong-at-first-token"),
-        Comparison((good, bad), right): (DIVERGED, "wrong-from-some-length"),
-        Comparison((good, good), wrong): (DIVERGED, "text-parts"),
+        Alignment((good, good), right): (ALIGNED, None),
+        Alignment((bad, good), right): (DIVERGED, "wrong-at-first-token"),
+        Alignment((good, bad), right): (DIVERGED, "wrong-from-some-length"),
+        Alignment((good, good), wrong): (DIVERGED, "text-parts"),
     }
     for comparison, expected in symptoms.items():
         assert (comparison.verdict, comparison.symptom) == expected
@@ -65,7 +71,7 @@ def test_shared_counts_the_common_beginning() -> None:
 
 
 def test_the_reference_continues_greedily(whole: Path) -> None:
-    reference = Reference(whole)
+    reference = LocalReference(whole)
     tokens = reference.tokens("abc", 7)
     assert len(tokens) == 7
     assert tokens[:3] == tokens[3:6]
@@ -90,7 +96,7 @@ def test_another_ports_checkpoint_is_refused(whole: Path) -> None:
 
 
 def test_the_json_is_plain() -> None:
-    found = Comparison((probe(-1, -2),), Text("a", "b", 2, 32)).to_json()
+    found = Alignment((probe(-1, -2),), Text("a", "b", 2, 32)).to_json()
     assert json.loads(json.dumps(found)) == found
     assert set(found) == {"probe", "text", "verdict", "symptom"}
     assert set(found["probe"][0]) == {"tokens", "transformers", "max", "rel_diff", "verdict"}

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compiled graphs: what differs is refused by name, and nothing half-made is ever taken.
 
 COMPILED is a real directory, the one that the tests of the port below run from.
@@ -25,15 +21,16 @@ from typing import Any
 
 import pytest
 
+from architectures import load_port
+from common.compiled.record import RECORD, Record, max_version
+from common.compiled.target import LANES, Target
+from common.declaration import PROMPTS, Fixture
 from common.errors import PortError
-from common.pipeline.compiled import RECORD, Record, max_version
-from common.pipeline.target import LANES, Target
-from common.testing.batch import DECODERS, Batch
-from common.testing.checkpoints import write_checkpoint
-from common.testing.compile import reusing
-from common.testing.declare import PROMPTS, Fixture, load_port
-from common.testing.harness import build
-from tools.serve import compiled_for
+from proof.batch import DECODERS, Batch
+from proof.checkpoints import write_checkpoint
+from proof.compile import reusing
+from proof.harness import build
+from tools.run.serve import compiled_for
 
 PORT = load_port("smollm3")
 FIXTURE = PORT.fixtures[0]

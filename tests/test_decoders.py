@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Every decoder of transformers that MAX lacks: the walls and deltas that a reading of its code
 found (data/decoders.json) are those that the commands find in a tiny checkpoint of its class."""
 
@@ -16,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from common.testing.sparse import write_sparse
-from tools.config_keys import UNKNOWN, meaning
-from tools.features import FEATURES, YES
-from tools.inspecting import inspected
-from tools.installed import folder
-from tools.source import Source, open_source
-from tools.walls import BLOCKER, found
+from tests.sparse import write_sparse
+from tools.read.config_keys import UNKNOWN, meaning
+from tools.read.features import FEATURES, YES
+from tools.read.inspect import inspected
+from tools.read.installed import folder
+from tools.read.source import Source, open_source
+from tools.read.walls import BLOCKER, found
 
 ROWS: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "decoders.json").read_text()

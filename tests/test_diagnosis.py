@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Rules of the divergence hunt, without a compile: transformers with a fault plays the port."""
 
 from __future__ import annotations
@@ -16,7 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.diagnosis import (
+from architectures import load_port
+from common.declaration import WithConfig, WithModules, WithWeights, Witness
+from common.declaration.witnesses import (
+    alike,
+    among_all,
+    concatenated_qkv,
+    rms_norm,
+    rolled_rows,
+    swapped_gate_up,
+)
+from hunt.causes import CAUSES
+from hunt.diagnosis import (
     PLACES,
     ROUNDING,
     RULES,
@@ -25,25 +32,16 @@ from common.diagnosis import (
     differences,
     first_wrong,
 )
-from common.diagnosis.rotation import rotation
-from common.diagnosis.rounding import LARGEST
-from common.hunting.divergence import Hunt, check_reference, judged
-from common.hunting.faults import FAULTS, FIXTURES
-from common.hunting.reference_taps import Reference
-from common.hunting.subject import Subject
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import WithConfig, WithModules, WithWeights, Witness, load_port
-from common.testing.verify import tokens
-from common.testing.witnesses import (
-    alike,
-    among_all,
-    concatenated_qkv,
-    rms_norm,
-    rolled_rows,
-    swapped_gate_up,
-)
-from tools.diff import TABLE
-from tools.divergences import CAUSES, SYMPTOMS
+from hunt.diagnosis.rotation import rotation
+from hunt.diagnosis.rounding import LARGEST
+from hunt.divergence import Hunt, check_reference, judged
+from hunt.reference_taps import TappedReference
+from hunt.subject import Subject
+from hunt.symptoms import SYMPTOMS
+from proof.checkpoints import write_checkpoint
+from proof.parity import tokens
+from tests.planted import FAULTS, FIXTURES
+from tools.prove.diff import TABLE
 
 TOKENS = tokens(46)
 ATTENTION = ("q_proj", "k_proj", "v_proj", "q_rotated", "k_cached", "o_proj.input", "o_proj")
@@ -224,7 +222,7 @@ def subjects(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Subject]:
 
 
 def taps(subject: Subject, witness: Witness | None = None) -> dict[str, Any]:
-    reference = Reference(subject.directory, subject.weight_map, subject.tensors, witness)
+    reference = TappedReference(subject.directory, subject.weight_map, subject.tensors, witness)
     return {name: tensor.copy() for name, tensor in reference.taps(TOKENS).items()}
 
 
@@ -334,7 +332,7 @@ def test_a_reference_that_disagrees_with_itself_is_the_answer(
     subject = subjects[S]
 
     def problems(witness: Witness) -> list[str]:
-        reference = Reference(subject.directory, subject.weight_map, subject.tensors, witness)
+        reference = TappedReference(subject.directory, subject.weight_map, subject.tensors, witness)
         return check_reference(reference, TOKENS, subject.port)
 
     assert problems(WithConfig({})) == []
@@ -353,7 +351,7 @@ def test_a_reference_with_weights_of_its_own_is_the_answer(
     tensors = load_file(tmp_path / "model.safetensors")
     del tensors["model.layers.1.mlp.up_proj.weight"]
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
-    reference = Reference(tmp_path, subject.weight_map, subject.tensors)
+    reference = TappedReference(tmp_path, subject.weight_map, subject.tensors)
     (problem,) = check_reference(reference, TOKENS, subject.port)
     assert "no tensor for 1 of its weights: model.layers.1.mlp.up_proj.weight" in problem
 
@@ -362,7 +360,7 @@ def test_attention_forms_that_differ_are_the_answer(
     subjects: dict[str, Subject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = subjects[S]
-    reference = Reference(subject.directory, subject.weight_map, subject.tensors)
+    reference = TappedReference(subject.directory, subject.weight_map, subject.tensors)
     logits = reference.logits
     monkeypatch.setattr(
         reference, "logits", lambda t, kind: logits(t, kind) * (1.01 if kind == "sdpa" else 1)
@@ -424,7 +422,7 @@ def test_shares_of_experts_are_read_from_their_sum(cause: str, change: dict[str,
 
 def test_rules_name_causes_that_the_table_has() -> None:
     assert {cause for causes in PLACES.values() for cause in causes} <= set(CAUSES)
-    assert {fault.cause for fault in FAULTS} <= set(CAUSES)
+    assert {fault.cause for _, fault in FAULTS} <= set(CAUSES)
     assert len(RULES) >= 10
     assert LARGEST < 0.01
     assert set(TABLE) == {symptom.key for symptom in SYMPTOMS}

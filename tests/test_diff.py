@@ -1,12 +1,9 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The divergence hunt through the real pipeline: faults planted in ports, and healthy ports.
 
-COMPILED and COMPILED_BF16 are directories of their graphs; without them they compile here.
+COMPILED and BESIDE, and the same with _BF16, are directories of their graphs; without them they
+compile here.
 """
 
 from __future__ import annotations
@@ -14,53 +11,58 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ports
 
-from common.hunting.divergence import Hunt
-from common.hunting.faults import FAULTS, FIXTURES, Fault
-from common.hunting.planted import HEALTHY, Planted, load_planted
-from common.hunting.taps import tapping
-from common.pipeline.target import Target
-from common.testing.batch import Batch
-from common.testing.harness import build
-from common.testing.verify import tokens
-from tools.diff import TABLE
+from common.compiled.target import Target
+from common.declaration import Fixture
+from hunt.divergence import Hunt
+from hunt.taps import tapping
+from proof.batch import Batch
+from proof.harness import build
+from proof.parity import tokens
+from tests.planted import FAULTS, FIXTURES, healthy
+from tests.planted.kinds import Fault
+from tests.planted.planted import Planted, load_planted
+from tests.support import ports
+from tools.prove.diff import TABLE
 
 PROMPT, STEPS = tokens(40), 6
 #: Hunted ports, and how many sets of weights each is hunted with.
+HEALTHY = healthy()
 SEEDS = dict.fromkeys(FIXTURES, 10) | dict.fromkeys(HEALTHY, 2)
 #: The share of all faults that must have the right cause first.
 FIRST = 0.9
 
 
-def loaded(target: Target, slugs: Iterable[str], variable: str, scratch: Path) -> Planted:
-    given = os.environ.get(variable)
-    return load_planted(target, slugs, scratch, Path(given) if given else None, progress=print)
+def loaded(target: Target, fixtures: Mapping[str, Fixture], suffix: str, scratch: Path) -> Planted:
+    given = [os.environ.get(name + suffix) for name in ("COMPILED", "BESIDE")]
+    compiled, beside = (Path(path) if path else None for path in given)
+    directories = (compiled, beside) if compiled and beside else None
+    return load_planted(target, fixtures, scratch, directories, progress=print)
 
 
 @pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Planted:
-    return loaded(Target(), SEEDS, "COMPILED", tmp_path_factory.mktemp("planted"))
+    return loaded(Target(), FIXTURES | HEALTHY, "", tmp_path_factory.mktemp("planted"))
 
 
 @pytest.fixture(scope="session")
 def hunts(planted: Planted) -> dict[str, Hunt]:
-    return {fault.name: planted.hunt(fault, PROMPT, STEPS, TABLE) for fault in FAULTS}
+    return {f.name: planted.hunt(slug, f, PROMPT, STEPS, TABLE) for slug, f in FAULTS}
 
 
 def test_there_are_faults_of_many_kinds() -> None:
     assert len(FAULTS) >= 25
-    assert len({fault.cause for fault in FAULTS}) >= 20
-    assert {fault.slug for fault in FAULTS} == set(FIXTURES)
-    assert max(Counter(fault.name for fault in FAULTS).values()) == 1
+    assert len({fault.cause for _, fault in FAULTS}) >= 20
+    assert {slug for slug, _ in FAULTS} == set(FIXTURES)
+    assert max(Counter(fault.name for _, fault in FAULTS).values()) == 1
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", [fault for _, fault in FAULTS], ids=lambda fault: fault.name)
 def test_the_first_wrong_tensor_and_the_cause_are_named(
     fault: Fault, hunts: dict[str, Hunt]
 ) -> None:
@@ -73,11 +75,11 @@ def test_the_first_wrong_tensor_and_the_cause_are_named(
 
 
 def test_most_causes_come_first(hunts: dict[str, Hunt]) -> None:
-    first = [fault.name for fault in FAULTS if hunts[fault.name].causes[0].id == fault.cause]
+    first = [fault.name for _, fault in FAULTS if hunts[fault.name].causes[0].id == fault.cause]
     assert len(first) >= FIRST * len(FAULTS)
 
 
-def healthy(planted: Planted, seed: int) -> Iterator[Hunt]:
+def hunted_healthy(planted: Planted, seed: int) -> Iterator[Hunt]:
     """Yields the hunts with a set of weights."""
     slugs = [slug for slug in planted.fixtures if seed < SEEDS[slug]]
     for subject in planted.seeded(slugs, seed):
@@ -86,7 +88,7 @@ def healthy(planted: Planted, seed: int) -> Iterator[Hunt]:
 
 @pytest.mark.parametrize("seed", range(max(SEEDS.values())))
 def test_healthy_ports_are_clean_whatever_their_weights(seed: int, planted: Planted) -> None:
-    for found in healthy(planted, seed):
+    for found in hunted_healthy(planted, seed):
         assert found.clean, (found.slug, found.first)
         assert found.uncompared == []
         assert len(found.prefilled) == len(found.decoded) > 25
@@ -95,12 +97,12 @@ def test_healthy_ports_are_clean_whatever_their_weights(seed: int, planted: Plan
 @pytest.fixture(scope="session")
 def halved(tmp_path_factory: pytest.TempPathFactory) -> Planted:
     target = Target("cpu", "bfloat16")
-    return loaded(target, FIXTURES, "COMPILED_BF16", tmp_path_factory.mktemp("halved"))
+    return loaded(target, FIXTURES, "_BF16", tmp_path_factory.mktemp("halved"))
 
 
 @pytest.mark.parametrize("seed", range(max(SEEDS.values())))
 def test_rounding_to_bfloat16_is_no_divergence(seed: int, halved: Planted) -> None:
-    for found in healthy(halved, seed):
+    for found in hunted_healthy(halved, seed):
         assert found.clean, (found.slug, found.first)
 
 
@@ -117,8 +119,8 @@ def test_one_graph_serves_every_prompt_and_step(planted: Planted) -> None:
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Graphs of one port: without taps, with them, and without them once more."""
-    from common.testing.checkpoints import write_checkpoint
-    from common.testing.declare import load_port
+    from architectures import load_port
+    from proof.checkpoints import write_checkpoint
 
     directory = tmp_path_factory.mktemp("traced") / "smollm3"
     write_checkpoint(load_port("smollm3"), FIXTURES["smollm3"], directory)
@@ -193,8 +195,8 @@ def test_bad_input_is_one_line(case: str, tmp_path: Path) -> None:
 
 
 def test_another_ports_checkpoint_is_refused(tmp_path: Path) -> None:
-    from common.testing.checkpoints import write_checkpoint
-    from common.testing.declare import load_port
+    from architectures import load_port
+    from proof.checkpoints import write_checkpoint
 
     write_checkpoint(load_port("cohere2"), FIXTURES["cohere2"], tmp_path / "c")
     ran = ports("diff", "smollm3", "c", cwd=tmp_path)

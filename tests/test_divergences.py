@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The table of divergences: whole, rendered, and true of faults put into the references."""
 
 from __future__ import annotations
@@ -15,20 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import (
-    HEAD_DIM,
-    WithConfig,
-    WithModules,
-    WithWeights,
-    Witness,
-    load_port,
-)
-from common.testing.oracle import Oracle
-from common.testing.verify import tokens
-from common.testing.witnesses import concatenated_qkv
-from tools.compare import Comparison, Probe, Text, Top
-from tools.divergences import CAUSES, SERVED, SYMPTOMS, markdown
+from architectures import load_port
+from common.declaration import WithConfig, WithModules, WithWeights, Witness
+from common.declaration.witnesses import concatenated_qkv
+from hunt.causes import CAUSES
+from hunt.symptoms import SERVED, SYMPTOMS, markdown
+from proof.checkpoints import write_checkpoint
+from proof.oracle import Oracle
+from proof.parity import tokens
+from tools.prove.compare import Alignment, Probe, Text, Top
 
 PAGE = Path(__file__).parents[1] / "docs" / "divergences.md"
 FIRST, LATER, TEXT = SERVED
@@ -51,7 +42,7 @@ def test_what_compare_names_is_in_the_table() -> None:
     def symptom(*right: bool, same: int) -> str | None:
         top, other = Top("a", -1.0), Top("b", -1.0)
         probe = [Probe(i, top, top if ok else other) for i, ok in enumerate(right)]
-        return Comparison(tuple(probe), Text("", "", same, 32)).symptom
+        return Alignment(tuple(probe), Text("", "", same, 32)).symptom
 
     named = [symptom(False, True, same=32), symptom(True, False, same=0), symptom(True, same=3)]
     assert named == [FIRST.key, LATER.key, TEXT.key]
@@ -67,7 +58,7 @@ def unscale(attention: Any) -> None:
 
 def heads(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Changes a projection seen as ``[heads, head_dim, ...]``."""
-    return lambda data: change(data.unflatten(0, (-1, 2 * HEAD_DIM))).flatten(0, 1)
+    return lambda data: change(data.unflatten(0, (-1, 2 * 32))).flatten(0, 1)
 
 
 def interleaved(heads: Any) -> Any:

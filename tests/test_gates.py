@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports gates`: each gate holds for our ports, and shuts for the fault it is there for."""
 
 from __future__ import annotations
@@ -19,11 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from support import copied_port, ports
 
+from architectures import slugs
 from common.errors import PortError
-from common.testing.declare import slugs
-from tools.gates import GATES, Phase, run
+from tests.support import copied_port, ports
+from tools.port.gates import GATES, Phase, run
 
 NAMES = [name for name, _ in GATES]
 _NUMBERS = itertools.count()

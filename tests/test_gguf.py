@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GGUF: written by the gguf library as llama.cpp's converters do, it becomes the same weights."""
 
 from __future__ import annotations
@@ -21,12 +17,12 @@ from max.graph.weights import load_weights, weights_format
 from safetensors.numpy import load_file
 from transformers import AutoConfig
 
+from architectures import load_port, slugs
 from common.adapters import audit, described, plan
 from common.adapters.weight_map import _opened
 from common.checkpoint import weight_files
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port, slugs
+from proof.checkpoints import write_checkpoint
 
 
 def merged(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

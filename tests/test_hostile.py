@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """2,000 hostile configs: no traceback, the right exit code, nothing written, no code run."""
 
 from __future__ import annotations
@@ -20,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from common.testing.sparse import write_sparse
+from tests.sparse import write_sparse
 from tools.__main__ import main
-from tools.config_keys import KEYS
-from tools.walls import shown
+from tools.read.config import shown
+from tools.read.config_keys import KEYS
 
 EVIL = """
 from pathlib import Path

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Models of the Hub: only headers travel, and what keeps one closed is said in one line.
 
 The real client talks to a server of this test's, which knows as much of the Hub's API as that.
@@ -22,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import support
 
-from common.testing.sparse import write_shards
+from tests import support
+from tests.sparse import write_shards
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLOSED = {"acme/gated": (403, "GatedRepo"), "acme/gone": (404, "RepoNotFound")}

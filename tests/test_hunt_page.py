@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The page of a hunt, in a real browser: whole, light and dark, and no wider than a phone."""
 
 from __future__ import annotations
@@ -18,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common.diagnosis import ROUNDING, Cause, differences
-from common.hunting.divergence import Hunt
-from tools.hunt_page import COLUMNS, SHADES, page, plot, rows, shade
+from hunt.diagnosis import ROUNDING, Cause, differences
+from hunt.divergence import Hunt
+from tools.prove.page import COLUMNS, SHADES, page, plot, rows, shade
 
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
 MEASURE = """<script>

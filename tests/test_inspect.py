@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports inspect`: keys, guard, sizes, fit and donors, without importing MAX or transformers."""
 
 from __future__ import annotations
@@ -16,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ports_here
 
 from common.config.keys import IGNORED
 from common.errors import PortError
-from common.testing.sparse import write_shards, write_sparse
-from tools.config_keys import DELTA, IGNORABLE, KEYS, MACRO, UNKNOWN, meaning
-from tools.fit import GIB, GPUS, fit
-from tools.inspecting import Inspection, inspected
-from tools.source import open_source
+from tests.sparse import write_shards, write_sparse
+from tests.support import ports_here
+from tools.read.config_keys import DELTA, IGNORABLE, KEYS, MACRO, UNKNOWN, meaning
+from tools.read.fit import GIB, GPUS, fit
+from tools.read.inspect import Inspection, inspected
+from tools.read.source import open_source
 
 pytestmark = pytest.mark.usefixtures("no_starcoder2")
 

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports list-keys`: every tensor in few lines, from headers alone."""
 
 from __future__ import annotations
@@ -16,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ports_here
 
 from common.checkpoint import Header
-from common.testing.sparse import write_shards, write_sparse
-from tools.keys import collapsed, spelled
+from tests.sparse import write_shards, write_sparse
+from tests.support import ports_here
+from tools.read.keys import collapsed, spelled
 
 LAYERS, EXPERTS = 100, 299
 SCHEMA = {

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The parts of sparse models, traced for both kinds of device; parity is the ports' to show.
 
 Nothing compiles: no GPU is here, and MAX's grouped kernels have no CPU form.
@@ -19,11 +15,13 @@ from max.dtype import DType
 from max.graph import DeviceRef, Graph, TensorType, TensorValue, Weight, ops
 from transformers import AutoConfig
 
+from architectures import load_port
 from architectures.mixtral.model_config import MixtralConfig
+from common.declaration import PROMPTS
 from common.layers import Experts, GatedMLP, MixtureOfExperts, RenormalizedRouter, Router, moe
-from common.testing import verify
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import PROMPTS, load_port
+from proof import checks
+from proof.checkpoints import write_checkpoint
+from proof.oracle import Oracle
 
 CONFIG = MixtralConfig.from_huggingface(
     AutoConfig.for_model(
@@ -137,8 +135,8 @@ def test_choices_of_experts_that_could_turn_are_rejected(tmp_path: Path) -> None
     port = load_port("mixtral")
     fixture = port.fixtures[0]
     drawn = write_checkpoint(replace(port, router=None), fixture, tmp_path / "drawn")
-    problems = list(verify.check_oracle(port, fixture, drawn))
+    problems = list(checks.check_oracle(port, fixture, Oracle(drawn)))
     assert len(problems) == len(PROMPTS)
     assert problems[2] == "top_2_of_8: after 130 tokens, experts tie by 2e-05"
     settled = write_checkpoint(port, fixture, tmp_path / "settled")
-    assert list(verify.check_oracle(port, fixture, settled)) == []
+    assert list(checks.check_oracle(port, fixture, Oracle(settled))) == []

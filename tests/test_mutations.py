@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A checkpoint with one thing wrong is refused, and the message names that thing.
 
 Generated over every port and fixture, on headers: no data is read, nothing compiles.
@@ -23,10 +19,10 @@ from max.dtype import DType
 from max.graph.weights import WeightsFormat
 from transformers import AutoConfig
 
+from architectures import load_port, slugs
 from common.adapters import Plan, Tensor, audit, described, plan
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port, slugs
+from proof.checkpoints import write_checkpoint
 
 MUTATIONS = ("delete", "add", "rename", "grow", "cut", "retype")
 

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The way of a newcomer: from a checkpoint that no port serves to gates that name what is missing.
 
 A port of the same model may have landed since. Then the commands run as if it were not registered,
@@ -23,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import support
 
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import Fixture, Port, slugs
-from tools.gates import Phase, run
+from architectures import slugs
+from common.declaration import Fixture, Port
+from proof.checkpoints import write_checkpoint
+from tests import support
+from tools.port.gates import Phase, run
 
 GUIDE = Path(__file__).parents[1] / "docs" / "porting.md"
 

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports plan`: four axes from facts, and a log that says the same."""
 
 from __future__ import annotations
@@ -17,16 +13,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import support
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
-from support import STARCODER2, without, write_config
 
 from common.checkpoint import Header
 from common.errors import PortError
-from tools.plan import cell, planned, port_log
-from tools.source import Source
+from tests import support
+from tests.support import STARCODER2, without, write_config
+from tools.port.plan import cell, planned, port_log
+from tools.read.source import Source
 
 pytestmark = pytest.mark.usefixtures("no_starcoder2")
 ports = functools.partial(support.ports, hidden=["starcoder2"])
@@ -116,7 +112,7 @@ def test_keys_go_where_the_donor_takes_them() -> None:
     rows = {row["key"]: row["goes_to"] for row in planned(source()).config}
     assert rows["use_bias"] == rows["sliding_window"] == "a delta"
     assert rows["residual_dropout"] == "the donor reads or ignores it"
-    assert rows["attention_bias"] == "ABSENT: False"
+    assert rows["attention_bias"] == "REQUIRED: False"
 
 
 @pytest.mark.parametrize(
@@ -177,8 +173,8 @@ def test_cells_hold_markup_as_text() -> None:
 def test_it_imports_neither_max_nor_torch(tmp_path: Path) -> None:
     code = f"""
 import sys
-from tools.plan import planned, port_log
-from tools.source import open_source
+from tools.port.plan import planned, port_log
+from tools.read.source import open_source
 port_log(planned(open_source({str(write_config(tmp_path / "model", CONFIG))!r})))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """

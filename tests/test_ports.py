@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What holds across ports: they stay small, share nothing by copy, and are all registered."""
 
 from __future__ import annotations
@@ -14,11 +10,11 @@ import statistics
 from pathlib import Path
 
 import pytest
-import transformers
 
 import architectures
-from common.testing.declare import load_port, slugs
-from tools.prose import LICENCE
+from architectures import load_port, slugs
+from tools.port.prose import LICENCE
+from tools.read.located import located
 
 FOLDER = Path(architectures.__path__[0])
 PARTS = {
@@ -48,6 +44,11 @@ def size(slug: str) -> int:
     return sum(len(lines(path)) for path in (FOLDER / slug).glob("*.py"))
 
 
+def whole(slug: str) -> int:
+    files = [*(FOLDER / slug).glob("*.py"), FOLDER / slug / "BUILD.bazel"]
+    return sum(len(path.read_text().splitlines()) for path in files if path.exists())
+
+
 @pytest.mark.parametrize("slug", slugs())
 def test_a_port_has_its_parts(slug: str) -> None:
     found = {path.name for path in (FOLDER / slug).glob("*.py")}
@@ -56,11 +57,12 @@ def test_a_port_has_its_parts(slug: str) -> None:
 
 @pytest.mark.parametrize("slug", slugs())
 def test_a_port_fits_on_a_page(slug: str) -> None:
-    assert size(slug) <= 150
+    assert size(slug) <= 130
 
 
 def test_most_ports_are_smaller() -> None:
-    assert statistics.median(map(size, slugs())) <= 120
+    assert statistics.median(map(size, slugs())) <= 100
+    assert statistics.median(map(whole, slugs())) <= 170
 
 
 @pytest.mark.parametrize("pair", list(itertools.combinations(slugs(), 2)), ids="-".join)
@@ -74,12 +76,11 @@ def test_two_ports_share_no_six_lines(pair: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("slug", slugs())
 def test_deltas_point_into_the_reference(slug: str) -> None:
-    models = Path(transformers.__path__[0]) / "models"
     port = load_port(slug)
     for delta in port.deltas:
-        file, line = delta.reference.split(":")
-        path = next(p for m in port.classes.values() if (p := models / m / file).exists())
-        assert path.read_text().splitlines()[int(line) - 1].strip(), delta.name
+        file, line = located(port.classes.values(), delta.reference).split(":")
+        assert file.startswith(("modeling_", "configuration_"))
+        assert int(line) > 1
 
 
 def test_every_port_is_registered_once() -> None:

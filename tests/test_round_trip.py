@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Every element of a checkpoint through a port's adapter and back: the oracle sees no change.
 
 The inverse is found, not written: a copy of the checkpoint whose elements are all different goes
@@ -27,12 +23,12 @@ from max.graph.weights import WeightData, WeightsFormat
 from safetensors.numpy import load_file, save_file
 from transformers import AutoConfig
 
+from architectures import load_port, slugs
 from common.adapters import Tensor, plan
 from common.adapters.tensor import bits
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port, slugs
-from common.testing.oracle import Oracle
-from common.testing.verify import tokens
+from proof.checkpoints import write_checkpoint
+from proof.oracle import Oracle
+from proof.parity import tokens
 
 Arrays = dict[str, npt.NDArray[np.uint32]]
 

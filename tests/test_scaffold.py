@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports scaffold`: a folder that imports and builds, says what it is not, or nothing at all."""
 
 from __future__ import annotations
@@ -18,19 +14,20 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import STARCODER2, ports, without, write_config
 
+from architectures import load_port, slugs
+from common.declaration import GGUF, Unimplemented
 from common.errors import PortError
-from common.testing.converters import GGUF
-from common.testing.declare import Unimplemented, load_port, slugs
-from common.testing.verify import delta_moves
-from tools.audit import report
-from tools.deltas_of import donor_of
-from tools.installed import causal_models
-from tools.package import open_package
-from tools.reference import NONE, Reference, changes
-from tools.scaffold import blueprint, files, literal, wrapped, write
-from tools.source import open_source
+from proof.checks import check_delta
+from tests.support import STARCODER2, ports, without, write_config
+from tools.port.audit import report
+from tools.port.package import open_package
+from tools.port.scaffold import blueprint, files, literal, wrapped, write
+from tools.read.deltas_of import donor_of
+from tools.read.installed import causal_models
+from tools.read.reference import Reference
+from tools.read.source import open_source
+from tools.read.traits import NONE, changes, traits
 
 pytestmark = pytest.mark.usefixtures("no_starcoder2")
 
@@ -79,17 +76,17 @@ TRAITS = [
 
 @pytest.mark.parametrize(("model_type", "axis", "value"), TRAITS)
 def test_the_reference_is_read(model_type: str, axis: str, value: str) -> None:
-    assert Reference(model_type).traits()[axis].value == value
+    assert traits(Reference(model_type))[axis].value == value
 
 
 def test_every_causal_reference_can_be_read() -> None:
     read = 0
     for model_type in causal_models():
         try:
-            traits = Reference(model_type).traits()
+            found = traits(Reference(model_type))
         except PortError:
             continue  # registered, but in another model's folder
-        assert all(trait.line >= 1 for trait in traits.values())
+        assert all(trait.line >= 1 for trait in found.values())
         read += 1
     assert read > 150
 
@@ -135,8 +132,6 @@ def test_gguf_is_declared_as_its_weight_map_is_copied(donor: str, model: Path) -
     assert made["PORT"].gguf.moved.keys() == declared.moved.keys()
     assert made["PORT"].gguf.atol == declared.atol
     assert (made["PORT"].gguf.arch, made["PORT"].gguf.cannot_hold) == (None, ())
-    for tool in (["check"], ["format", "--check"]):
-        lint(*tool, "--stdin-filename", "deltas.py", "-", input=text)
 
 
 @pytest.mark.parametrize("donor", ["LlamaForCausalLM", "gpt_neox"])
@@ -164,14 +159,16 @@ def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path:
 
 
 def test_a_delta_without_a_witness_fails_by_name(tmp_path: Path) -> None:
-    from common.testing.checkpoints import write_checkpoint
-    from common.testing.declare import Delta, load_port
+    from architectures import load_port
+    from common.declaration import Delta
+    from proof.checkpoints import write_checkpoint
+    from proof.oracle import Oracle
 
     port = load_port("smollm3")
     path = write_checkpoint(port, port.fixtures[0], tmp_path / "tied")
-    delta = Delta("thinking", "modeling_smollm3.py:1", Unimplemented("think"))
+    delta = Delta("thinking", "SmolLM3Model.forward", Unimplemented("think"))
     with pytest.raises(PortError, match="not implemented: think"):
-        delta_moves(port, delta, {"tied": path})
+        check_delta(delta, [Oracle(path)])
 
 
 REFUSED = {
@@ -291,9 +288,9 @@ def test_strings_are_written_as_the_formatter_has_them() -> None:
 def test_planning_imports_neither_max_nor_torch(model: Path) -> None:
     code = f"""
 import sys
-from tools.deltas_of import donor_of
-from tools.scaffold import blueprint, files
-from tools.source import open_source
+from tools.read.deltas_of import donor_of
+from tools.port.scaffold import blueprint, files
+from tools.read.source import open_source
 files(blueprint(open_source({str(model)!r}), donor_of("gpt_neox"), None))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A port under `max serve`, asked by the openai client, against transformers and itself."""
 
 from __future__ import annotations
@@ -25,15 +21,17 @@ import pytest
 from openai import OpenAI
 from safetensors.numpy import load_file, save_file
 
+from architectures import load_port
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
-from common.testing.metrics import log_softmax
-from common.testing.oracle import Oracle
-from tools.compare import ALIGNED, DIVERGED, PROBE, compared
-from tools.serving import Server, command, free_port, healthy
-from tools.tiers import SMALL as EXTRA  # those of every server, so that one compile serves all
-from tools.tiers import run as run_tier
+from proof.checkpoints import write_checkpoint
+from proof.metrics import log_softmax
+from proof.oracle import Oracle
+from tools.prove.compare import ALIGNED, DIVERGED, PROBE, compared
+from tools.prove.tiers import (
+    SMALL as EXTRA,
+)  # those of every server, so that one compile serves all
+from tools.prove.tiers import run as run_tier
+from tools.run.serving import Server, command, free_port, healthy
 
 PROMPT = "The quick brown fox"
 #: Long enough to differ, of different lengths, so that they share no ragged batch shape.
@@ -237,7 +235,7 @@ def test_serve_becomes_a_server_that_answers(checkpoint: Path, tmp_path: Path) -
 def test_a_stopped_server_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from tools.serving import Server, command, free_port
+from tools.run.serving import Server, command, free_port
 port = free_port()
 server = Server(command(Path({str(checkpoint)!r}), port=port, max_length=512, extra={EXTRA}), port)
 try:

@@ -1,18 +1,14 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports verify --tier`: what needs no compile; tests/test_serving.py runs the served tiers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import ports
 
-from tools.tiers import TIERS, log_perplexity
+from tests.support import ports
+from tools.prove.tiers import TIERS, log_perplexity
 
 
 def test_there_are_six_and_each_can_run_or_says_how() -> None:

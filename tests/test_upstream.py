@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports upstream`: laid over the installed max as if it came with it, a port is what it was."""
 
 from __future__ import annotations
@@ -22,25 +18,29 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import max.pipelines
 import pytest
-import support
 from openai import OpenAI
 
+from architectures import load_port, slugs
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port, slugs
-from common.testing.oracle import Oracle
-from tools import proof, upstream, upstream_checkout
+from proof import record as proof
+from proof.checkpoints import write_checkpoint
+from proof.oracle import Oracle
+from tests import support
 from tools.__main__ import main
-from tools.gates import Gate
-from tools.serving import Server, command, free_port
-from tools.upstream_checkout import REGISTRY, apply, registered, with_entry
-from tools.upstream_package import ARCHITECTURES, TEMPLATES, TESTS, Entry, Export, export
-from tools.upstream_prose import neutral, wrapped
+from tools.port.gates import Gate
+from tools.read import installed
+from tools.run.serving import Server, command, free_port
+from tools.upstream import checkout as upstream_checkout
+from tools.upstream import export as upstream
+from tools.upstream.checkout import REGISTRY, apply, registered, with_entry
+from tools.upstream.package import ARCHITECTURES, TEMPLATES, TESTS, Export, RegistryEntry, export
+from tools.upstream.prose import neutral, wrapped
 
 INSTALLED = Path(max.pipelines.__file__).parent
 RUFF = TEMPLATES / "ruff.toml"
@@ -101,7 +101,7 @@ def test_it_imports_max_its_own_modules_numpy_and_transformers(slug: str) -> Non
 @SLUGS
 def test_nothing_speaks_of_this_repository(slug: str) -> None:
     ours = re.compile(
-        rf"\b(common|tools|tests)\.\w|(?<!pipelines\.)architectures\.{slug}|PortError"
+        rf"\b(common|proof|tools|tests)\.\w|(?<!pipelines\.)architectures\.{slug}|PortError"
     )
     for path, text in exported(slug).files.items():
         assert not ours.search(text), path
@@ -294,6 +294,33 @@ def test_a_failed_write_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_callers_handler_of_an_end_is_there_again(
+    fails: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    during = []
+
+    def write(*_: Any) -> None:
+        during.append(signal.getsignal(signal.SIGTERM))
+        if fails:
+            raise PortError("no")
+
+    def mine(*_: Any) -> None:
+        pytest.fail("ended")
+
+    monkeypatch.setattr(upstream, "write", write)
+    before = signal.signal(signal.SIGTERM, mine)
+    try:
+        code, *_ = ports(capsys, "smollm3", "--draft", "--out", str(tmp_path / "out"))
+        after = signal.getsignal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert code == 2 * fails
+    assert after is mine
+    assert len(during) == 1
+    assert during[0] is not mine
+
+
 # What is refused.
 
 
@@ -312,8 +339,7 @@ def proven(slug: str) -> dict[str, Any]:
     return {
         "max": importlib.metadata.version("max"),
         "transformers": importlib.metadata.version("transformers"),
-        "current": True,
-        "fixtures": [f.name for f in port.fixtures],
+        "made_from": {"code": proof.code(slug)},
         "deltas": {delta.name: 1.0 for delta in port.deltas},
         "parity": {"float32": shown, "bfloat16": {**shown, "kl": 2e-5}},
     }
@@ -331,12 +357,15 @@ def test_a_proven_port_lacks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"current": False}, "the code has changed since the proof"),
-        ({"max": "1.2.3"}, "the proof is of MAX 1.2.3, not"),
+        (
+            {"made_from": {"code": "another"}},
+            "the proof holds no longer (other fixtures, other graphs, other weights); run ./ports",
+        ),
+        ({"max": "1.2.3"}, "the proof holds no longer (max was 1.2.3); run ./ports verify smollm3"),
+        ({"transformers": "5.0"}, "the proof holds no longer (transformers was 5.0)"),
         ({"parity": {"float32": {}}}, "no evidence in bfloat16; run ./ports verify smollm3"),
         ({"deltas": {"NoPE layers": 0.04}}, "delta 'NoPE layers' has no witness"),
         ({"deltas": {}}, "delta 'tied head' has no witness"),
-        ({"fixtures": ["tied"]}, "fixture 'untied_biased_sliding' is not in the proof"),
     ],
 )
 def test_what_upstream_would_miss_is_listed(
@@ -345,10 +374,26 @@ def test_what_upstream_would_miss_is_listed(
     assert said in missing(monkeypatch, **changes)
 
 
+def test_a_proof_of_other_fixtures_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    about = {**proof.made_from(load_port("smollm3")), "code": "another"}
+    assert missing(monkeypatch, made_from=about) == ""
+    said = missing(monkeypatch, made_from={**about, "fixtures": "others"})
+    assert said == "the proof holds no longer (other fixtures); run ./ports verify smollm3 --record"
+
+
 def test_shut_gates_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = [Gate("graph", False, "it cannot be traced"), Gate("walls", True, "")]
-    monkeypatch.setattr("tools.gates.run", lambda *arguments: tried)
+    monkeypatch.setattr("tools.port.gates.run", lambda *arguments: tried)
     assert list(upstream._gates("smollm3")) == ["gate 'graph' is shut: it cannot be traced"]
+    assert missing(monkeypatch) == "gate 'graph' is shut: it cannot be traced"
+
+
+def test_what_cannot_be_traced_is_not_traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.port.gates.run", lambda *arguments: [Gate("graph", False, "no")])
+    monkeypatch.setattr(proof, "made_from", lambda port: pytest.fail("it was traced"))
+    said = missing(monkeypatch, made_from={"code": "another"})
+    assert "the proof holds no longer (other code)" in said
+    assert said.endswith("gate 'graph' is shut: no")
 
 
 def test_an_unready_port_is_exit_code_1_and_a_draft_is_not(
@@ -376,14 +421,35 @@ def test_the_pull_request_says_what_was_shown_and_what_was_not(
     assert ports(capsys, "cohere2", "--out", str(tmp_path / "out"))[0] == 0
     text = (tmp_path / "out" / "PULL_REQUEST.md").read_text()
     assert "Draft" not in text
-    for delta in load_port("cohere2").deltas:
-        assert f"| {delta.name} | `models/cohere2/{delta.reference}` | 1.0 σ |" in text
+    port = load_port("cohere2")
+    for delta in port.deltas:
+        shown = upstream._reference(port, delta.reference)
+        assert f"| {delta.name} | `{shown}` | 1.0 σ |" in text
+    assert "`Cohere2Attention.forward (models/cohere2/modeling_cohere2.py:" in text
     assert "| bfloat16 | x86_64 CPU | 2026-11-21 | 936 | 1e-05 | 2e-05 | 1e-11 | 100.00 % |" in text
     assert "Nothing was run on a GPU" in text
     assert f"./bazelw test //{TESTS}/cohere2:parity_gpu" in text
     assert "CohereLabs/c4ai-command-r7b-12-2024" in text
     line = (tmp_path / "out" / "lazy_arch.txt").read_text()
     assert line == '        _LazyArch("Cohere2ForCausalLM", ".cohere2", "cohere2_arch"),\n'
+
+
+@SLUGS
+def test_references_are_shown_where_they_are(slug: str) -> None:
+    port, home = load_port(slug), installed.folder("transformers")
+    assert home
+    for delta in port.deltas:
+        said = upstream._reference(port, delta.reference)
+        shown = re.fullmatch(r"([\w.]+) \((models/\w+/\w+\.py):(\d+)\)", said)
+        assert shown, said
+        assert any(fnmatchcase(shown[1], name) for name in delta.reference.split("|"))
+        line = (home / shown[2]).read_text().splitlines()[int(shown[3]) - 1]
+        name = shown[1].rpartition(".")[2]
+        assert re.match(rf"\s*(def |class )?{name}\b", line), said
+
+
+def test_a_reference_that_is_not_there_is_shown_as_it_is() -> None:
+    assert upstream._reference(load_port("phi"), "PhiNorm.forward") == "PhiNorm.forward"
 
 
 def test_a_class_that_max_has_is_refused(
@@ -553,7 +619,7 @@ def test_the_registry_stays_as_alphabetical_as_it_is(
     slug: str, after: str | None, before: str | None
 ) -> None:
     registry = (INSTALLED / "architectures" / "__init__.py").read_text()
-    changed = with_entry(registry, Entry("NewForCausalLM", slug, f"{slug}_arch"))
+    changed = with_entry(registry, RegistryEntry("NewForCausalLM", slug, f"{slug}_arch"))
     modules = re.findall(r'_LazyArch\(\s*"\w+",\s*"(\.\w+)"', changed)
     place = modules.index(f".{slug}")
     assert (modules[place - 1] if place else None) == after
@@ -562,7 +628,7 @@ def test_the_registry_stays_as_alphabetical_as_it_is(
 
 @pytest.mark.parametrize("length", [5, 30, 44, 60, 90])
 def test_entries_are_formatted_as_upstream_formats_them(length: int) -> None:
-    entry = Entry("N" * length + "ForCausalLM", "slug", "slug_arch")
+    entry = RegistryEntry("N" * length + "ForCausalLM", "slug", "slug_arch")
     registry = (INSTALLED / "architectures" / "__init__.py").read_text()
     ran = subprocess.run(
         [
@@ -680,7 +746,8 @@ for name, path in json.loads(sys.argv[2]).items():
         (spec,) = traced.args[0].values()
         text = re.sub(r"_kernel_library_paths = \\[[^\\]]*\\]", "", repr(spec.trace()))
         found[name] = [text, digest(spec.weights)]
-ours = sorted(m for m in sys.modules if m.split(".")[0] in ("common", "architectures", "tools"))
+roots = {"architectures", "common", "proof", "tools"}
+ours = sorted(m for m in sys.modules if m.split(".")[0] in roots)
 served = {name: registry._arch_lookup.resolve(name) for name in json.loads(sys.argv[3])}
 print(json.dumps({
     "found": found,

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The proof can fail: each check sees the fault that it is there for. Needs no compile."""
 
 from __future__ import annotations
@@ -14,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from architectures import load_port
+from common.declaration import Delta, Fixture, WithConfig, WithWeights
+from common.declaration.witnesses import zero
 from common.errors import PortError
-from common.testing import verify
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import Delta, Fixture, WithConfig, WithWeights, load_port
-from common.testing.metrics import Agreement, agreement
-from common.testing.oracle import Oracle
-from common.testing.witnesses import zero
+from proof import checks, parity
+from proof.checkpoints import write_checkpoint
+from proof.metrics import Agreement, agreement
+from proof.oracle import Oracle
 
 PORT = load_port("smollm3")
 FIXTURE = PORT.fixtures[0]
@@ -32,8 +29,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_witness_that_takes_nothing_out_moves_nothing(checkpoint: Path) -> None:
-    idle = Delta("idle", "modeling_smollm3.py:1", WithConfig({"use_cache": False}))
-    assert verify.delta_moves(PORT, idle, {FIXTURE.name: checkpoint}) == 0
+    idle = Delta("idle", "SmolLM3Model.forward", WithConfig({"use_cache": False}))
+    assert checks.check_delta(idle, [Oracle(checkpoint)]) == 0
 
 
 def test_a_witness_that_finds_no_tensor_is_an_error(checkpoint: Path) -> None:
@@ -43,28 +40,28 @@ def test_a_witness_that_finds_no_tensor_is_an_error(checkpoint: Path) -> None:
 
 def test_a_dead_tensor_is_named(checkpoint: Path) -> None:
     cut = WithWeights(("layers.1.self_attn.o_proj.weight",), zero)
-    dead = Oracle(checkpoint, witness=cut).dead_tensors(verify.tokens(32))
+    dead = Oracle(checkpoint, witness=cut).dead_tensors(parity.tokens(32))
     layer = "model.layers.1"
     fed = [f"{layer}.self_attn.{part}_proj.weight" for part in "qkv"]
     assert dead == [*fed, f"{layer}.input_layernorm.weight"]
 
 
 def test_an_uncovered_flag_is_named(checkpoint: Path) -> None:
-    problems = list(verify.check_flags(PORT, {FIXTURE.name: checkpoint}))
+    problems = list(checks.check_flags(PORT, {FIXTURE.name: checkpoint}))
     flags = ("attention_bias", "tie_word_embeddings", "mlp_bias")
     assert [problem.split()[3] for problem in problems] == list(flags)
 
 
 def test_an_unknown_config_key_is_named(checkpoint: Path) -> None:
     novel = dataclasses.replace(FIXTURE, legacy={**FIXTURE.legacy, "logit_bias": 1})
-    assert list(verify.check_config(PORT, novel, checkpoint)) == [
+    assert list(checks.check_config(PORT, novel, checkpoint)) == [
         "tied: config key 'logit_bias' is neither read nor ignored (legacy)"
     ]
 
 
 def test_spellings_that_disagree_are_named(checkpoint: Path) -> None:
     wrong = Fixture(FIXTURE.name, FIXTURE.config, {**FIXTURE.legacy, "rms_norm_eps": 0.5})
-    (problem,) = verify.check_config(PORT, wrong, checkpoint)
+    (problem,) = checks.check_config(PORT, wrong, checkpoint)
     assert problem.startswith("tied: norm_eps is 0.5 in the legacy spelling, 1e-06 in the new one")
 
 
@@ -105,8 +102,8 @@ GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, cosine=1e-12, top1=1.0)
 )
 def test_a_disagreement_is_said(change: dict[str, float], said: str) -> None:
     bad = dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
-    report = verify.FixtureReport("tied", [5], [GOOD], [bad])
-    (problem,) = verify.disagreements(report)
+    report = parity.FixtureReport("tied", [5], [GOOD], [bad])
+    (problem,) = parity.disagreements(report)
     assert problem.startswith("tied: decode")
     assert said in problem
-    assert list(verify.disagreements(verify.FixtureReport("tied", [5], [GOOD], [GOOD]))) == []
+    assert list(parity.disagreements(parity.FixtureReport("tied", [5], [GOOD], [GOOD]))) == []

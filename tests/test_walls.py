@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports check-walls`: each wall is found by its sign, and not without it."""
 
 from __future__ import annotations
@@ -14,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from common.testing.sparse import write_sparse
+from tests.sparse import write_sparse
 from tools.__main__ import main
-from tools.source import Source
-from tools.walls import WALLS, found
+from tools.read.source import Source
+from tools.read.walls import WALLS, found
 
 PLAIN = {
     "architectures": ["MixtralForCausalLM"],

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """`ports weights`, and the headers of hostile files: one line, no data read, no code run."""
 
 from __future__ import annotations
@@ -18,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
-from support import ports
 
+from architectures import load_port
 from common.checkpoint import read_config, read_headers
 from common.errors import PortError
-from common.testing.checkpoints import write_checkpoint
-from common.testing.declare import load_port
+from proof.checkpoints import write_checkpoint
+from tests.support import ports
 
 PORT = load_port("gpt_neox")
 

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Assembles the ``ports`` command line."""
 
 from __future__ import annotations
@@ -19,24 +15,23 @@ from rich.console import Console
 from rich.markup import escape
 
 from common.errors import PortError
-
-from .archs import list_archs
-from .audit import audit
-from .compare import compare
-from .compile import compile_graphs
-from .demo import demo
-from .diff import diff
-from .gates import gates
-from .inspecting import inspect
-from .keys import list_keys
-from .list import list_ports
-from .plan import plan
-from .scaffold import scaffold
-from .serve import serve
-from .upstream import upstream
-from .verify import verify
-from .walls import check_walls
-from .weights import weights
+from tools.port.audit import audit
+from tools.port.gates import gates
+from tools.port.plan import plan
+from tools.port.scaffold import scaffold
+from tools.prove.compare import compare
+from tools.prove.diff import diff
+from tools.prove.list import list_ports
+from tools.prove.verify import verify
+from tools.read.archs import list_archs
+from tools.read.inspect import inspect
+from tools.read.keys import list_keys
+from tools.read.walls import check_walls
+from tools.run.compile import compile_graphs
+from tools.run.demo import demo
+from tools.run.serve import serve
+from tools.run.weights import weights
+from tools.upstream.export import upstream
 
 app = typer.Typer(
     help="Ports of Hugging Face architectures to Modular MAX.",

@@ -1,14 +1,10 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Cohere's config: whether q and k are normalised, and the factor on the logits."""
 
 from dataclasses import dataclass
 
-from common.config import DecoderConfig
+from common.config import DecoderConfig, not_read
 
 
 @dataclass(kw_only=True)
@@ -20,10 +16,8 @@ class CohereConfig(DecoderConfig):
         logit_scale: Factor on the logits.
     """
 
-    NORM_EPS = "layer_norm_eps"
-    IGNORED = dict.fromkeys(
-        ("model_max_length", "pretraining_tp"), "in released files; the reference does not read it"
-    )
+    KEYS = {"norm_eps": "layer_norm_eps"}
+    IGNORED = not_read("model_max_length", "pretraining_tp")
 
     use_qk_norm: bool
     logit_scale: float

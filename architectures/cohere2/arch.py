@@ -1,23 +1,16 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Registers Cohere2."""
 
 from common.pipeline import decoder_architecture
 
 from .model import Cohere2Model
-from .weight_adapters import convert_gguf_state_dict, convert_safetensor_state_dict
+from .weight_adapters import gguf_weight_map, weight_map
 
 architecture = decoder_architecture(
     "Cohere2ForCausalLM",
     Cohere2Model,
-    safetensors=convert_safetensor_state_dict,
-    gguf=convert_gguf_state_dict,
-    example_repo_ids=[
-        "CohereLabs/c4ai-command-r7b-12-2024",
-        "CohereLabs/c4ai-command-a-03-2025",
-    ],
+    weight_map,
+    gguf_weight_map,
+    example_repo_ids=["CohereLabs/c4ai-command-r7b-12-2024", "CohereLabs/c4ai-command-a-03-2025"],
 )

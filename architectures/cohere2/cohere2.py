@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Cohere2's decoder.
 
 It derives from Cohere's Command R: a parallel block behind one bias-free LayerNorm, a gated MLP
@@ -11,9 +7,11 @@ and a tied, scaled head. It differs in that sliding layers rotate (interleaved p
 weight map makes split-half) while full layers have no positions at all.
 """
 
+from typing import Any
+
 from max.nn.norm import LayerNorm
 
-from common.layers import Decoder, NoPosition, ParallelBlock, ScaledHead
+from common.layers import Attention, Decoder, NoPosition, ParallelBlock, ScaledHead
 
 from .model_config import Cohere2Config
 
@@ -21,15 +19,13 @@ from .model_config import Cohere2Config
 class Cohere2(Decoder[Cohere2Config]):
     """Cohere2 as parts."""
 
-    def block(self, i: int) -> ParallelBlock:
+    def wiring(self) -> type[ParallelBlock]:
+        return ParallelBlock
+
+    def attention(self, i: int, **parts: Any) -> Attention:
         window = self.config.windows[i]
-        return ParallelBlock(
-            input_layernorm=self.norm_layer(),
-            attention=self.attention(
-                i, position=self.rope if window else NoPosition(), window=window
-            ),
-            mlp=self.mlp(i),
-        )
+        position = self.rope if window else NoPosition()
+        return super().attention(i, position=position, window=window, **parts)
 
     def norm_layer(self) -> LayerNorm:
         return self.layer_norm(bias=False)

@@ -1,14 +1,10 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Cohere2's weights: the graph's names under ``model.``, with interleaved RoPE rows."""
 
 from functools import partial
 
-from common.adapters import Adapter, CanonicalRope, RenameParts, WeightMap, gguf_map
+from common.adapters import CanonicalRope, RenameParts, WeightMap, gguf_map
 
 from .model_config import Cohere2Config
 
@@ -18,5 +14,4 @@ def weight_map(config: Cohere2Config) -> WeightMap:
     return WeightMap(RenameParts("model"), CanonicalRope(rope=config.rope, interleaved=True))
 
 
-convert_safetensor_state_dict = Adapter(Cohere2Config, weight_map)
-convert_gguf_state_dict = Adapter(Cohere2Config, partial(gguf_map, interleaved=True))
+gguf_weight_map = partial(gguf_map, interleaved=True)

@@ -1,21 +1,15 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How Gemma differs, and the checkpoints that show it."""
 
 from typing import Any
 
-from common.testing.converters import GGUF
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, rope
-from common.testing.witnesses import off
+from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
 
 TIED, BIASED = "multi_query_tied", "untied_biased_erf"
 
 
-def _without_one(weight: Any) -> Any:
+def _without_one(weight: Any, config: Any) -> Any:
     return weight - 1.0
 
 
@@ -36,22 +30,15 @@ PORT = Port(
     fixtures=(
         Fixture(
             TIED,
-            {
-                "num_key_value_heads": 1,
-                "head_dim": 64,
-                **rope(777.0),
-            },
+            {"num_key_value_heads": 1, "head_dim": 64, **rope(777.0)},
             {"use_bidirectional_attention": None, "attention_bias": None},
+            hunted=True,
         ),
         Fixture(
             BIASED,
             {
-                "num_key_value_heads": 4,
-                "head_dim": 16,
-                "hidden_act": "gelu",
-                "tie_word_embeddings": False,
-                "attention_bias": True,
-                "rms_norm_eps": 1e-3,
+                **{"num_key_value_heads": 4, "head_dim": 16, "hidden_act": "gelu"},
+                **{"tie_word_embeddings": False, "attention_bias": True, "rms_norm_eps": 1e-3},
             },
             {"hidden_activation": "gelu_pytorch_tanh", "use_bidirectional_attention": None},
         ),
@@ -59,21 +46,17 @@ PORT = Port(
     deltas=(
         Delta(
             "norm weights as their distance from one",
-            "modeling_gemma.py:77",
+            "GemmaRMSNorm.forward",
             WithWeights(("norm.weight",), _without_one),
         ),
         Delta(
             "embedding times the root of the hidden size",
-            "modeling_gemma.py:61",
-            WithModules("GemmaTextScaledWordEmbedding", _unscaled),
+            "GemmaTextScaledWordEmbedding.forward",
+            _unscaled,
         ),
-        Delta("GELU gate", "modeling_gemma.py:93", WithConfig({"hidden_act": "silu"})),
-        Delta(
-            "scores scaled by the head's own size",
-            "modeling_gemma.py:245",
-            WithModules("GemmaAttention", _scaled_by_share),
-        ),
-        Delta("tied head", "modeling_gemma.py:452", off("tie_word_embeddings"), (TIED,)),
-        Delta("attention biases", "modeling_gemma.py:250", off("attention_bias"), (BIASED,)),
+        Delta("GELU gate", "GemmaMLP.__init__", {"hidden_act": "silu"}),
+        Delta("scores scaled by the head's own size", "GemmaAttention.__init__", _scaled_by_share),
+        deltas.TIED_HEAD,
+        deltas.ATTENTION_BIASES,
     ),
 )

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Gemma's config: the plain decoder's, of a causal model."""
 
 from dataclasses import dataclass
@@ -19,5 +15,5 @@ class GemmaConfig(DecoderConfig):
     IGNORED = {
         # The first releases say hidden_act = gelu and leave this null, by which transformers once
         # meant the tanh form; since version 5 it takes hidden_act at its word, and so does this.
-        "hidden_activation": "in released files; the reference reads hidden_act",
+        "hidden_activation": "in released files; the reference reads hidden_act"
     }

@@ -1,12 +1,8 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Gemma's weights: the graph's names under ``model.``; GGUF holds the norms with one added."""
 
-from common.adapters import Adapter, Add, RenameParts, WeightMap, gguf_map
+from common.adapters import Add, RenameParts, WeightMap, gguf_map
 
 from .model_config import GemmaConfig
 
@@ -16,10 +12,6 @@ def weight_map(config: GemmaConfig) -> WeightMap:
     return WeightMap(RenameParts("model"))
 
 
-def of_gguf(config: GemmaConfig) -> WeightMap:
+def gguf_weight_map(config: GemmaConfig) -> WeightMap:
     """The same of a GGUF file."""
     return WeightMap(Add(r".*norm\.weight", -1.0), *gguf_map(config).rules)
-
-
-convert_safetensor_state_dict = Adapter(GemmaConfig, weight_map)
-convert_gguf_state_dict = Adapter(GemmaConfig, of_gguf)

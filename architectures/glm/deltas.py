@@ -1,16 +1,11 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How GLM and GLM-4 differ, and the checkpoints that show it."""
 
 from typing import Any
 
-from common.testing.converters import GGUF
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, WithWeights, rope
-from common.testing.witnesses import SPLIT_HALF, off, swapped_gate_up
+from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration.witnesses import swapped_gate_up
 
 BIASED, TIED = "glm_biased", "glm4_tied_multi_query"
 
@@ -36,37 +31,25 @@ PORT = Port(
         Fixture(
             TIED,
             {
-                "attention_bias": False,
-                "tie_word_embeddings": True,
-                "num_key_value_heads": 1,
-                "head_dim": 64,
-                "rms_norm_eps": 1e-3,
-                **rope(777.0, 0.25),
+                **{"attention_bias": False, "tie_word_embeddings": True, "rms_norm_eps": 1e-3},
+                **{"num_key_value_heads": 1, "head_dim": 64, **rope(777.0, 0.25)},
             },
             {"partial_rotary_factor": 0.25},
             "Glm4ForCausalLM",
+            hunted=True,
         ),
     ),
     deltas=(
-        Delta("interleaved RoPE", "modeling_glm.py:171", SPLIT_HALF),
-        Delta(
-            "partial RoPE on the leading columns",
-            "modeling_glm.py:202",
-            WithConfig(rope(10000.0, 1.0)),
-            (BIASED,),
-        ),
-        Delta("biases on q, k and v", "modeling_glm.py:230", off("attention_bias"), (BIASED,)),
+        deltas.INTERLEAVED_ROPE,
+        deltas.PARTIAL_ROPE,
+        # Never on the output.
+        deltas.ATTENTION_BIASES,
         Delta(
             "fused gate and up",
-            "modeling_glm.py:59",
+            "GlmMLP.forward",
             WithWeights(("gate_up_proj.weight",), swapped_gate_up),
         ),
-        Delta(
-            "norms after attention and MLP",
-            "modeling_glm4.py:102",
-            WithModules("Glm4DecoderLayer", _unsandwiched),
-            (TIED,),
-        ),
-        Delta("tied head", "modeling_glm.py:440", off("tie_word_embeddings"), (TIED,)),
+        Delta("norms after attention and MLP", "Glm4DecoderLayer.forward", _unsandwiched, (TIED,)),
+        deltas.TIED_HEAD,
     ),
 )

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GLM's config, which is GLM-4's too: the plain decoder's, with a share of columns that rotate."""
 
 from dataclasses import dataclass
@@ -15,4 +11,4 @@ from common.config import DecoderConfig
 class GlmConfig(DecoderConfig):
     """Adds no field."""
 
-    OUTPUT_BIAS = False
+    REQUIRED = {"output_bias": False}

@@ -1,19 +1,11 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
-"""Serves GPT-2 through the common decoder pipeline."""
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Serves GPT-2."""
 
 from common.pipeline import DecoderModel
 
 from .gpt2 import GPT2
-from .model_config import GPT2Config
 
 
 class GPT2Model(DecoderModel):
-    """Pipeline model of GPT-2."""
-
-    model_config_cls = GPT2Config
     decoder_cls = GPT2

@@ -1,14 +1,10 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GPT-2's config: learned positions, and two factors on the attention scores."""
 
 from dataclasses import dataclass
 
-from common.config import DecoderConfig
+from common.config import DecoderConfig, not_read
 
 
 @dataclass(kw_only=True)
@@ -21,18 +17,15 @@ class GPT2Config(DecoderConfig):
         scale_attn_by_inverse_layer_idx: Whether they are divided by the layer's number, from 1.
     """
 
-    NORM_EPS = "layer_norm_epsilon"
-    HIDDEN_ACT = "activation_function"
-    INTERMEDIATE_SIZE = "n_inner"
-    ATTENTION_BIAS = True
-    ROTARY = False
-    REQUIRED = {"add_cross_attention": False}
+    KEYS = {
+        "norm_eps": "layer_norm_epsilon",
+        "hidden_act": "activation_function",
+        "intermediate_size": "n_inner",
+    }
+    REQUIRED = {"attention_bias": True, "rope_parameters": None, "add_cross_attention": False}
     IGNORED = {
         "reorder_and_upcast_attn": "for scores in float32, which they are here in any case",
-        **dict.fromkeys(
-            ("n_ctx", "n_special", "output_past", "predict_special_tokens"),
-            "in released files; the reference does not read it",
-        ),
+        **not_read("n_ctx", "n_special", "output_past", "predict_special_tokens"),
     }
 
     max_position_embeddings: int

@@ -1,12 +1,8 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GPT-2's weights: other names, and Conv1D, which stores ``[in, out]``, with q, k and v fused."""
 
-from common.adapters import Adapter, Drop, RenameParts, SplitQKV, Transpose, WeightMap, gguf_map
+from common.adapters import Drop, RenameParts, SplitQKV, Transpose, WeightMap
 
 from .model_config import GPT2Config
 
@@ -34,7 +30,3 @@ def weight_map(config: GPT2Config) -> WeightMap:
         Transpose(r"layers\.\d+\..*_proj\.weight"),
         SplitQKV(**config.heads),
     )
-
-
-convert_safetensor_state_dict = Adapter(GPT2Config, weight_map)
-convert_gguf_state_dict = Adapter(GPT2Config, gguf_map)

@@ -1,16 +1,11 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How GPT-NeoX differs, and the checkpoints that show it."""
 
 from typing import Any
 
-from common.testing.converters import GGUF
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithWeights, rope
-from common.testing.witnesses import concatenated_qkv, layer_norms, off, without
+from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration.witnesses import concatenated_qkv
 
 PARALLEL, SEQUENTIAL = "parallel", "sequential_tied_unbiased"
 QKV = ("query_key_value.weight", "query_key_value.bias")
@@ -31,20 +26,15 @@ PORT = Port(
             PARALLEL,
             rope(777.0, 0.25),
             {
-                "rope_theta": None,
-                "rotary_emb_base": 777,
-                "rotary_pct": 0.25,
-                "attention_bias": None,
+                **{"rotary_emb_base": 777, "rotary_pct": 0.25},
+                **dict.fromkeys(("rope_theta", "attention_bias")),
             },
         ),
         Fixture(
             SEQUENTIAL,
             {
-                "use_parallel_residual": False,
-                "tie_word_embeddings": True,
-                "attention_bias": False,
-                "hidden_act": "gelu_fast",
-                "layer_norm_eps": 1e-3,
+                **{"use_parallel_residual": False, "tie_word_embeddings": True},
+                **{"attention_bias": False, "hidden_act": "gelu_fast", "layer_norm_eps": 1e-3},
                 **rope(10000.0, 0.5),
             },
             {"rope_theta": None, "rotary_emb_base": 10000, "rotary_pct": 0.5},
@@ -53,34 +43,20 @@ PORT = Port(
     deltas=(
         Delta(
             "fused QKV, interleaved by head",
-            "modeling_gpt_neox.py:214",
+            "GPTNeoXAttention.forward",
             WithWeights(QKV, concatenated_qkv),
         ),
-        Delta(
-            "partial RoPE on the leading columns",
-            "modeling_gpt_neox.py:148",
-            WithConfig(rope(10000.0, 1.0)),
-        ),
+        deltas.PARTIAL_ROPE,
         Delta(
             "parallel residual with two norms",
-            "modeling_gpt_neox.py:279",
-            off("use_parallel_residual"),
-            (PARALLEL,),
+            "GPTNeoXLayer.forward",
+            {"use_parallel_residual": False},
         ),
-        Delta(
-            "sequential residual",
-            "modeling_gpt_neox.py:284",
-            WithConfig({"use_parallel_residual": True}),
-            (SEQUENTIAL,),
-        ),
-        *layer_norms("modeling_gpt_neox.py:251", "layernorm.bias", "layer_norm.bias"),
-        Delta("attention biases", "modeling_gpt_neox.py:200", off("attention_bias"), (PARALLEL,)),
-        Delta("MLP biases", "modeling_gpt_neox.py:41", without("4h.bias", "to_h.bias")),
-        Delta(
-            "two-matrix MLP with erf GELU",
-            "modeling_gpt_neox.py:43",
-            WithConfig({"hidden_act": "relu"}),
-        ),
-        Delta("tied head", "modeling_gpt_neox.py:396", off("tie_word_embeddings"), (SEQUENTIAL,)),
+        Delta("sequential residual", "GPTNeoXLayer.forward", {"use_parallel_residual": True}),
+        *deltas.LAYER_NORM,
+        deltas.ATTENTION_BIASES,
+        deltas.MLP_BIASES,
+        Delta("two-matrix MLP with erf GELU", "GPTNeoXMLP.forward", {"hidden_act": "relu"}),
+        deltas.TIED_HEAD,
     ),
 )

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GPT-NeoX's config: multi-head attention, and which residual the blocks use."""
 
 from dataclasses import dataclass
@@ -19,7 +15,7 @@ class GPTNeoXConfig(DecoderConfig):
         use_parallel_residual: Whether attention and MLP read the same input.
     """
 
-    NORM_EPS = "layer_norm_eps"
+    KEYS = {"norm_eps": "layer_norm_eps"}
     LEGACY = {"rotary_pct": "rope_parameters", "rotary_emb_base": "rope_parameters"}
 
     use_parallel_residual: bool

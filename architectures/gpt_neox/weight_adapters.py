@@ -1,13 +1,9 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """GPT-NeoX's weights: other names, a fused head-interleaved QKV, partial RoPE rows."""
 
 from common import adapters
-from common.adapters import Adapter, WeightMap, gguf_map
+from common.adapters import WeightMap
 
 from .model_config import GPTNeoXConfig
 
@@ -31,7 +27,3 @@ def weight_map(config: GPTNeoXConfig) -> WeightMap:
         adapters.SplitGroupedQKV(**config.heads),
         adapters.CanonicalRope(rope=config.rope),
     )
-
-
-convert_safetensor_state_dict = Adapter(GPTNeoXConfig, weight_map)
-convert_gguf_state_dict = Adapter(GPTNeoXConfig, gguf_map)

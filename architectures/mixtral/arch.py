@@ -1,21 +1,17 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Registers Mixtral."""
 
 from common.pipeline import decoder_architecture
 
 from .model import MixtralModel
-from .weight_adapters import convert_gguf_state_dict, convert_safetensor_state_dict
+from .weight_adapters import gguf_weight_map, weight_map
 
 architecture = decoder_architecture(
     "MixtralForCausalLM",
     MixtralModel,
-    safetensors=convert_safetensor_state_dict,
-    gguf=convert_gguf_state_dict,
+    weight_map,
+    gguf_weight_map,
     example_repo_ids=[
         "mistralai/Mixtral-8x7B-Instruct-v0.1",
         "mistralai/Mixtral-8x22B-v0.1",

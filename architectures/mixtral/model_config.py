@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Mixtral's config: the plain decoder's, plus its experts and a window for all layers."""
 
 from dataclasses import dataclass
@@ -21,7 +17,7 @@ class MixtralConfig(DecoderConfig):
         sliding_window: The sliding window in tokens, or None for full attention.
     """
 
-    ATTENTION_BIAS = False
+    REQUIRED = {"attention_bias": False}
     IGNORED = dict.fromkeys(
         ("output_router_logits", "router_aux_loss_coef", "router_jitter_noise"), "training only"
     )

@@ -1,14 +1,10 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Mixtral's weights: other names under ``model.``, and a tensor for each expert, stacked."""
 
 from functools import partial
 
-from common.adapters import Adapter, RenameParts, Stack, WeightMap, gguf_map
+from common.adapters import RenameParts, Stack, WeightMap, gguf_map
 
 from .model_config import MixtralConfig
 
@@ -20,5 +16,4 @@ def weight_map(config: MixtralConfig) -> WeightMap:
     return WeightMap(RenameParts("model", PARTS), Stack(count=config.num_local_experts))
 
 
-convert_safetensor_state_dict = Adapter(MixtralConfig, weight_map)
-convert_gguf_state_dict = Adapter(MixtralConfig, partial(gguf_map, interleaved=True))
+gguf_weight_map = partial(gguf_map, interleaved=True)

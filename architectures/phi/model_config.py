@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Phi's config: whether q and k are normalised."""
 
 from dataclasses import dataclass
@@ -19,7 +15,7 @@ class PhiConfig(DecoderConfig):
         qk_layernorm: Whether q and k are normalised, head by head.
     """
 
-    NORM_EPS = "layer_norm_eps"
-    ATTENTION_BIAS = True
+    KEYS = {"norm_eps": "layer_norm_eps"}
+    REQUIRED = {"attention_bias": True}
 
     qk_layernorm: bool

@@ -1,12 +1,8 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Phi's weights: other names for projections and norms, partial RoPE rows."""
 
-from common.adapters import Adapter, CanonicalRope, RenameParts, WeightMap, gguf_map
+from common.adapters import CanonicalRope, RenameParts, WeightMap
 
 from .model_config import PhiConfig
 
@@ -23,8 +19,3 @@ PARTS = {
 def weight_map(config: PhiConfig) -> WeightMap:
     """The checkpoint's differences from the graph."""
     return WeightMap(RenameParts("model", PARTS), CanonicalRope(rope=config.rope))
-
-
-convert_safetensor_state_dict = Adapter(PhiConfig, weight_map)
-# llama.cpp rotates Phi's heads by split halves; its names have none for the norms of q and k.
-convert_gguf_state_dict = Adapter(PhiConfig, gguf_map)

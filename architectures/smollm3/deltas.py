@@ -1,14 +1,8 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How SmolLM3 differs, and the checkpoints that show it."""
 
-from common.testing.converters import GGUF, PAIRED_ROWS
-from common.testing.declare import Delta, Fixture, Port, WithConfig, rope
-from common.testing.witnesses import off
+from common.declaration import GGUF, PAIRED_ROWS, Delta, Fixture, Port, deltas, rope
 
 TIED, BIASED = "tied", "untied_biased_sliding"
 
@@ -17,38 +11,26 @@ PORT = Port(
     class_name="SmolLM3ForCausalLM",
     gguf=GGUF(moved=PAIRED_ROWS),
     fixtures=(
-        Fixture(
-            TIED,
-            rope(777.0),
-            {"layer_types": None, "no_rope_layers": None},
-        ),
+        Fixture(TIED, rope(777.0), {"layer_types": None, "no_rope_layers": None}),
         Fixture(
             BIASED,
             {
-                "tie_word_embeddings": False,
-                "attention_bias": True,
-                "mlp_bias": True,
-                "head_dim": 64,
-                "use_sliding_window": True,
-                "sliding_window": 16,
-                "no_rope_layers": [1, 0, 1, 0],
-                "rms_norm_eps": 1e-3,
+                **{"tie_word_embeddings": False, "attention_bias": True, "mlp_bias": True},
+                **{"head_dim": 64, "use_sliding_window": True, "sliding_window": 16},
+                **{"no_rope_layers": [1, 0, 1, 0], "rms_norm_eps": 1e-3},
             },
             {"layer_types": None},
         ),
     ),
     deltas=(
-        Delta(
-            "NoPE layers", "modeling_smollm3.py:211", WithConfig({"no_rope_layers": [1, 1, 1, 1]})
-        ),
+        Delta("NoPE layers", "SmolLM3Attention.forward", {"no_rope_layers": [1, 1, 1, 1]}),
         Delta(
             "sliding window on NoPE layers",
-            "modeling_smollm3.py:212",
-            WithConfig({"layer_types": ["full_attention"] * 4}),
-            (BIASED,),
+            "SmolLM3Attention.__init__",
+            {"layer_types": ["full_attention"] * 4},
         ),
-        Delta("tied head", "modeling_smollm3.py:447", off("tie_word_embeddings"), (TIED,)),
-        Delta("attention biases", "modeling_smollm3.py:199", off("attention_bias"), (BIASED,)),
-        Delta("MLP biases", "modeling_smollm3.py:288", off("mlp_bias"), (BIASED,)),
+        deltas.TIED_HEAD,
+        deltas.ATTENTION_BIASES,
+        deltas.MLP_BIASES,
     ),
 )

@@ -1,15 +1,10 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How StableLM differs, and the checkpoints that show it."""
 
 from typing import Any
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, WithModules, rope
-from common.testing.witnesses import layer_norms, off
+from common.declaration import Delta, Fixture, Port, deltas, rope
 
 SEQUENTIAL, PARALLEL = "sequential_biased_tied", "parallel_with_norms_of_heads"
 
@@ -27,9 +22,7 @@ PORT = Port(
         Fixture(
             SEQUENTIAL,
             {
-                "use_qkv_bias": True,
-                "tie_word_embeddings": True,
-                "num_key_value_heads": 1,
+                **{"use_qkv_bias": True, "tie_word_embeddings": True, "num_key_value_heads": 1},
                 **rope(777.0, 0.25),
             },
             # The flags came later: the first files have none of them.
@@ -38,45 +31,29 @@ PORT = Port(
         Fixture(
             PARALLEL,
             {
-                "use_parallel_residual": True,
-                "qk_layernorm": True,
-                "layer_norm_eps": 1e-3,
-                "partial_rotary_factor": 0.5,
-                **rope(777.0, 0.5),
+                **{"use_parallel_residual": True, "qk_layernorm": True, "layer_norm_eps": 1e-3},
+                **{"partial_rotary_factor": 0.5, **rope(777.0, 0.5)},
             },
             {"norm_eps": 1e-3, "rope_pct": 0.5},
             "StableLMEpochForCausalLM",
+            hunted=True,
         ),
     ),
     deltas=(
-        Delta(
-            "partial RoPE on the leading columns",
-            "modeling_stablelm.py:298",
-            WithConfig(rope(777.0, 1.0)),
-        ),
-        *layer_norms("modeling_stablelm.py:345", "norm.bias"),
+        deltas.PARTIAL_ROPE,
+        *deltas.LAYER_NORM,
         Delta(
             "one norm for both branches",
-            "modeling_stablelm.py:379",
-            off("use_parallel_residual"),
-            (PARALLEL,),
+            "StableLmDecoderLayer.forward",
+            {"use_parallel_residual": False},
         ),
         Delta(
-            "sequential residual",
-            "modeling_stablelm.py:385",
-            WithConfig({"use_parallel_residual": True}),
-            (SEQUENTIAL,),
+            "sequential residual", "StableLmDecoderLayer.forward", {"use_parallel_residual": True}
         ),
-        Delta(
-            "LayerNorm of each head", "modeling_stablelm.py:293", off("qk_layernorm"), (PARALLEL,)
-        ),
-        Delta(
-            "a weight for each head",
-            "modeling_stablelm.py:180",
-            WithModules("StableLmLayerNormPerHead", _share),
-            (PARALLEL,),
-        ),
-        Delta("q, k and v biases", "modeling_stablelm.py:258", off("use_qkv_bias"), (SEQUENTIAL,)),
-        Delta("tied head", "modeling_stablelm.py:496", off("tie_word_embeddings"), (SEQUENTIAL,)),
+        Delta("LayerNorm of each head", "StableLmAttention.forward", {"qk_layernorm": False}),
+        Delta("a weight for each head", "StableLmLayerNormPerHead.__init__", _share, (PARALLEL,)),
+        # Never on the output.
+        deltas.ATTENTION_BIASES,
+        deltas.TIED_HEAD,
     ),
 )

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """StableLM's config: which residual the blocks use, and whether q and k are normalised."""
 
 from dataclasses import dataclass
@@ -21,9 +17,8 @@ class StableLmConfig(DecoderConfig):
         qk_layernorm: Whether q and k are normalised, with a weight for each head.
     """
 
-    NORM_EPS = "layer_norm_eps"
-    ATTENTION_BIAS = "use_qkv_bias"
-    OUTPUT_BIAS = False
+    KEYS = {"norm_eps": "layer_norm_eps", "attention_bias": "use_qkv_bias"}
+    REQUIRED = {"output_bias": False}
 
     use_parallel_residual: bool
     qk_layernorm: bool
@@ -33,6 +28,6 @@ class StableLmConfig(DecoderConfig):
         fields = super().read(keys)
         # Spellings from before transformers had the class. It does not read them, so a file that
         # has only these means its defaults, or something else than would be served.
-        keys.require("norm_eps", fields["norm_eps"])
+        keys.require("norm_eps", keys[cls.key_of("norm_eps")])
         keys.require("rope_pct", fields["rope_parameters"].partial_rotary_factor)
         return fields

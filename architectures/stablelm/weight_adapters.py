@@ -1,12 +1,8 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """StableLM's weights: names under ``model.``, norms of heads one by one, partial RoPE rows."""
 
-from common.adapters import Adapter, CanonicalRope, RenameParts, Stack, WeightMap, gguf_map
+from common.adapters import CanonicalRope, RenameParts, Stack, WeightMap
 
 from .model_config import StableLmConfig
 
@@ -23,8 +19,3 @@ def weight_map(config: StableLmConfig) -> WeightMap:
         for of, count in heads.items()
     ]
     return WeightMap(RenameParts("model"), *stacks, CanonicalRope(rope=config.rope))
-
-
-convert_safetensor_state_dict = Adapter(StableLmConfig, weight_map)
-# llama.cpp's converter stacks the norms of heads itself, and its heads rotate by split halves.
-convert_gguf_state_dict = Adapter(StableLmConfig, gguf_map)

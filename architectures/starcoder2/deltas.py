@@ -1,17 +1,11 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How StarCoder2 differs, and the checkpoints that show it."""
 
-from common.testing.declare import Delta, Fixture, Port, WithConfig, rope
-from common.testing.witnesses import layer_norms, off, without
+from common.declaration import Delta, Fixture, Port, deltas, rope
 
 BIASED = ("tied_window_16", "untied_window_128")
 RELEASED = {"mlp_type": "default", "norm_type": "layer_norm", "rms_norm_eps": 0.5}
-
 
 PORT = Port(
     model_type="starcoder2",
@@ -37,19 +31,14 @@ PORT = Port(
     deltas=(
         Delta(
             "sliding window on every layer",
-            "modeling_starcoder2.py:375",
-            WithConfig({"sliding_window": None}),
+            "Starcoder2Model.forward",
+            {"sliding_window": None},
             BIASED,
         ),
-        Delta(
-            "attention biases",
-            "modeling_starcoder2.py:153",
-            without("q_proj.bias", "k_proj.bias", "v_proj.bias", "o_proj.bias"),
-            BIASED,
-        ),
-        Delta("MLP biases", "modeling_starcoder2.py:57", without("fc.bias", "c_proj.bias"), BIASED),
-        *layer_norms("modeling_starcoder2.py:211", "layernorm.bias", "norm.bias"),
-        Delta("MLP with GELU", "modeling_starcoder2.py:59", WithConfig({"hidden_act": "relu"})),
-        Delta("tied head", "modeling_starcoder2.py:411", off("tie_word_embeddings"), BIASED[:1]),
+        deltas.ATTENTION_BIASES,
+        deltas.MLP_BIASES,
+        *deltas.LAYER_NORM,
+        Delta("MLP with GELU", "Starcoder2MLP.__init__", {"hidden_act": "relu"}),
+        deltas.TIED_HEAD,
     ),
 )

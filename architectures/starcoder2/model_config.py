@@ -1,14 +1,10 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """StarCoder2's config: one switch for all biases, and one window for all layers."""
 
 from dataclasses import dataclass
 
-from common.config import DecoderConfig
+from common.config import DecoderConfig, not_read
 
 
 @dataclass(kw_only=True)
@@ -19,11 +15,7 @@ class Starcoder2Config(DecoderConfig):
         sliding_window: The sliding window of every layer in tokens, or None for full attention.
     """
 
-    NORM_EPS = "norm_epsilon"
-    ATTENTION_BIAS = "use_bias"
-    IGNORED = dict.fromkeys(
-        ("mlp_type", "norm_type", "rms_norm_eps"),
-        "in released files; the reference does not read it",
-    )
+    KEYS = {"norm_eps": "norm_epsilon", "attention_bias": "use_bias"}
+    IGNORED = not_read("mlp_type", "norm_type", "rms_norm_eps")
 
     sliding_window: int | None

@@ -1,12 +1,8 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """StarCoder2's weights: the graph's names under ``model.``, but for the MLP's."""
 
-from common.adapters import Adapter, RenameParts, WeightMap, gguf_map
+from common.adapters import RenameParts, WeightMap
 
 from .model_config import Starcoder2Config
 
@@ -16,7 +12,3 @@ PARTS = {"mlp.c_fc": "mlp.up_proj", "mlp.c_proj": "mlp.down_proj"}
 def weight_map(config: Starcoder2Config) -> WeightMap:
     """The checkpoint's differences from the graph."""
     return WeightMap(RenameParts("model", PARTS))
-
-
-convert_safetensor_state_dict = Adapter(Starcoder2Config, weight_map)
-convert_gguf_state_dict = Adapter(Starcoder2Config, gguf_map)

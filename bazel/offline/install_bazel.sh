@@ -1,10 +1,6 @@
 #!/usr/bin/env bash
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 # Installs Bazel 7 on a Debian 12 machine that reaches no more than a Debian mirror.
 #
 # Debian's next release packages Bazel. This unpacks that package and those it needs under a prefix

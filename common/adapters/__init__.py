@@ -1,33 +1,23 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Checkpoint tensors to graph weights: rules, the map that applies them, and the audit."""
 
 from .audit import audit
 from .gguf import FromGGUF, gguf_map
 from .headers import described
-from .quantised import MXFP4, GroupOrder
-from .rules import (
-    Add,
+from .layouts import (
     CanonicalRope,
-    Cast,
-    Drop,
-    Rename,
-    RenameParts,
     Reshape,
-    Rule,
     SliceRows,
     SplitGateUp,
     SplitGroupedQKV,
     SplitQKV,
     Stack,
-    Tie,
     Transpose,
     Unstack,
 )
+from .quantised import MXFP4, GroupOrder
+from .rules import Add, Cast, Drop, Rename, RenameParts, Rule, Tie
 from .tensor import Tensor
 from .weight_map import Adapter, Plan, WeightMap, plan
 

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Tensors of GGUF files, under the graph's names.
 
 GGUF names tensors by their role, the same for all architectures (the gguf library's
@@ -20,7 +16,8 @@ from functools import cache
 
 from common.config import DecoderConfig
 
-from .rules import CanonicalRope, Rule, SplitQKV
+from .layouts import CanonicalRope, SplitQKV
+from .rules import Rule
 from .tensor import Tensor
 from .weight_map import WeightMap
 

@@ -1,13 +1,9 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """config.json to typed fields: key accounting, rope parameters, the decoder's config."""
 
-from .decoder import DecoderConfig, layer_windows
+from .decoder import DecoderConfig, WindowedConfig, not_read
 from .keys import ConfigKeys
 from .rope import RopeParameters
 
-__all__ = ["ConfigKeys", "DecoderConfig", "RopeParameters", "layer_windows"]
+__all__ = ["ConfigKeys", "DecoderConfig", "RopeParameters", "WindowedConfig", "not_read"]

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The decoder that a port assembles: embedding, blocks, final norm, head.
 
 A port overrides the methods that return what differs; what it does not mention is a plain pre-norm
@@ -15,7 +11,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from max import tree
 from max.graph import Graph, TensorValue, Type, Value
@@ -60,6 +56,16 @@ class Decoder(Module, Generic[ConfigT]):
         self.layers = LayerList([self.block(i) for i in range(config.num_hidden_layers)])
         self.norm = self.final_norm()
         self.lm_head = self.head()
+
+    @classmethod
+    def config_cls(cls) -> type[DecoderConfig]:
+        """Returns the config that a decoder is declared with: ``C`` of its ``Decoder[C]``."""
+        for base in cls.__mro__:
+            for declared in vars(base).get("__orig_bases__", ()):
+                for argument in get_args(declared):
+                    if isinstance(argument, type):
+                        return argument
+        raise TypeError(f"{cls.__name__} names no config: derive it from Decoder[Config]")
 
     def embedding(self) -> Embedding:
         """Returns the embedding of tokens."""

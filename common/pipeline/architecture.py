@@ -1,29 +1,32 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What MAX's registry wants to know of a decoder, filled in from its pipeline model."""
 
 from __future__ import annotations
 
-from max.graph.weights import WeightsAdapter, WeightsFormat
+from collections.abc import Callable
+from typing import Any
+
+from max.graph.weights import WeightsFormat
 from max.pipelines.architectures.llama3.batch_processor import Llama3BatchProcessor
 from max.pipelines.context import TextContext
 from max.pipelines.kv_cache.memory_planner import PagedMemoryPlanner
 from max.pipelines.lib import SupportedArchitecture, TextTokenizer
 from max.pipelines.modeling.types import PipelineTask
 
+from common.adapters import Adapter, WeightMap, gguf_map
+
 from .model import DecoderModel
+
+MapMaker = Callable[[Any], WeightMap]
 
 
 def decoder_architecture(
     name: str,
     model: type[DecoderModel],
+    weight_map: MapMaker,
+    gguf_weight_map: MapMaker = gguf_map,
     *,
-    safetensors: WeightsAdapter,
-    gguf: WeightsAdapter,
     example_repo_ids: list[str],
 ) -> SupportedArchitecture:
     """Returns the registration of a decoder.
@@ -31,8 +34,8 @@ def decoder_architecture(
     Args:
         name: The class named by ``architectures`` in config.json.
         model: The port's pipeline model.
-        safetensors: The weight adapter for safetensors checkpoints.
-        gguf: The weight adapter for GGUF files.
+        weight_map: Makes the map of a safetensors checkpoint from the port's config.
+        gguf_weight_map: The same of a GGUF file; by default its names are all that differs.
         example_repo_ids: Checkpoints on the Hub that the port serves.
     """
     config = model.model_config_cls
@@ -47,7 +50,10 @@ def decoder_architecture(
         default_weights_format=WeightsFormat.safetensors,
         context_type=TextContext,
         config=config,
-        weight_adapters={WeightsFormat.safetensors: safetensors, WeightsFormat.gguf: gguf},
+        weight_adapters={
+            WeightsFormat.safetensors: Adapter(config, weight_map),
+            WeightsFormat.gguf: Adapter(config, gguf_weight_map),
+        },
         batching=Llama3BatchProcessor,
         memory_planner=PagedMemoryPlanner,
     )

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Registers ports with MAX by name, importing each only when a checkpoint asks for it."""
 
 from __future__ import annotations
@@ -14,7 +10,7 @@ from pathlib import Path
 from max.pipelines.lib import SupportedArchitecture
 from max.pipelines.lib.registry import PIPELINE_REGISTRY
 
-from common.declared import declared_classes
+from common.declaration.classes import declared_classes
 
 
 class LazyPorts(list[SupportedArchitecture]):

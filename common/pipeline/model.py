@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """The pipeline model of a single-device decoder, on MAX's Llama pipeline.
 
 It takes batching, KV cache and log probabilities from there, and builds the graph from the
@@ -25,9 +21,13 @@ from .recorded import RecordedGraphs
 
 
 class DecoderModel(RecordedGraphs):
-    """Serves one port; a subclass names its config and its decoder."""
+    """Serves one port; a subclass names its decoder."""
 
     decoder_cls: ClassVar[type[Decoder[Any]]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.model_config_cls = cls.decoder_cls.config_cls()
 
     def _create_model_config(self, state_dict: dict[str, Any]) -> DecoderConfig:
         return dataclasses.replace(self.arch_config, return_logits=self.return_logits)

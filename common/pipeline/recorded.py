@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """How this repository compiles: at a seam for many models, with a record beside what it keeps.
 
 MAX's own way, of its Llama, is to compile each graph by itself; that is where a model without
@@ -12,7 +8,8 @@ this class ends up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 
 from max.engine import InferenceSession, Model
@@ -20,8 +17,13 @@ from max.pipelines.architectures.llama3.model import LlamaModelBase
 from max.pipelines.lib import CompilationTimer
 from max.pipelines.lib.graph_specs import CompiledArtifacts, GraphRole, GraphSpec, init_graphs
 
-from .compiled import Record, body, max_version
-from .target import Target
+from common.compiled.record import Record, body, max_version
+from common.compiled.target import Target
+
+Compiler = Callable[[InferenceSession, Mapping[str, GraphSpec]], dict[str, Model]]
+#: Compiles the graphs of the pipelines that are built in this context, if they are not to compile
+#: themselves. MAX builds a model from a config and has no argument to hand it through.
+COMPILER: ContextVar[Compiler | None] = ContextVar("COMPILER", default=None)
 
 
 class RecordedGraphs(LlamaModelBase):
@@ -32,7 +34,7 @@ class RecordedGraphs(LlamaModelBase):
         with CompilationTimer("model") as timer:
             specs = self.graph_specs(self._create_model_config(self._load_state_dict()))
             timer.mark_build_complete()
-            models = self.compile(session, specs)
+            models = (COMPILER.get() or self.compile)(session, specs)
         self._maybe_release_host_weights(*models.values())
         self._wire_batch_processor(models[GraphRole.DECODER], self.arch_config)
         return models
@@ -40,7 +42,7 @@ class RecordedGraphs(LlamaModelBase):
     def compile(
         self, session: InferenceSession, specs: Mapping[str, GraphSpec]
     ) -> dict[str, Model]:
-        """Compiles and initializes; the seam at which many models compile as one module.
+        """Compiles and initializes.
 
         Raises:
             PortError: If ``--precompiled-mefs`` holds other graphs than these.

@@ -1,9 +1,5 @@
-# ===----------------------------------------------------------------------=== #
-# Copyright (c) 2026, MAX Ports authors. All rights reserved.
-#
-# Licensed under the Apache License v2.0 with LLVM Exceptions:
-# https://llvm.org/LICENSE.txt
-# ===----------------------------------------------------------------------=== #
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What a change costs and what a cache saves: real Bazel runs, read from its execution log.
 
 Not a Bazel target, as it runs Bazel: `.ci/run` calls it after the tests of the first checkout have
@@ -24,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from common.pipeline.target import LANES
-from common.testing.declare import slugs
+from architectures import slugs
+from common.compiled.target import LANES
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = "//architectures/..."

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""How a decoder is deployed: what MAX decides when it serves, beside what config.json says."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from max.dtype import DType
+from max.graph import DeviceRef
+from max.nn.kv_cache import KVCacheParams
+from max.nn.kv_cache.cache_params import KVCacheParamInterface
+from max.nn.transformer import ReturnLogits
+from max.pipelines.kv_cache import cache_dtype_for_encoding
+from max.pipelines.lib import KVCacheConfig, MAXModelConfig, PipelineConfig
+from max.pipelines.lib.config.model_config import _select_quantization_encoding
+from max.pipelines.lib.interfaces.arch_config import (
+    ArchConfigWithKVCache,
+    ArchConfigWithStoredKVParams,
+)
+from max.pipelines.modeling.config_enums import SupportedEncoding, supported_encoding_dtype
+
+from common.errors import PortError
+
+# MAX still runs on Python 3.10, which has no Self.
+ConfigT = TypeVar("ConfigT", bound="Deployment")
+
+
+@dataclass(kw_only=True)
+class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
+    """Dtype, devices, KV cache and lengths of a decoder whose sizes a subclass knows."""
+
+    DEFAULT_ENCODING: ClassVar[SupportedEncoding] = "bfloat16"
+    SUPPORTED_ENCODINGS: ClassVar[set[SupportedEncoding]] = {"float32", "bfloat16"}
+
+    num_hidden_layers: int
+    num_key_value_heads: int
+    head_dim: int
+
+    dtype: DType = DType.float32
+    devices: list[DeviceRef] = field(default_factory=lambda: [DeviceRef.CPU()])
+    max_seq_len: int = 0
+    kv_params: KVCacheParamInterface = None
+    return_logits: ReturnLogits = ReturnLogits.LAST_TOKEN
+
+    @classmethod
+    @abstractmethod
+    def from_huggingface(cls: type[ConfigT], huggingface_config: Any) -> ConfigT:
+        """Builds the config from a transformers config object, deployment left at defaults."""
+
+    @classmethod
+    def initialize(
+        cls: type[ConfigT],
+        pipeline_config: PipelineConfig,
+        model_config: MAXModelConfig | None = None,
+        *,
+        max_seq_len: int,
+    ) -> ConfigT:
+        """Builds the config for serving; see MAX's ``ArchConfig.initialize``."""
+        model_config = model_config or pipeline_config.model
+        encoding = _select_quantization_encoding(model_config, cls.DEFAULT_ENCODING)
+        devices = [DeviceRef(spec.device_type, spec.id) for spec in model_config.device_specs]
+        return dataclasses.replace(
+            cls.from_huggingface(model_config.huggingface_config),
+            dtype=supported_encoding_dtype(encoding),
+            devices=devices,
+            max_seq_len=max_seq_len,
+            kv_params=cls.construct_kv_params(
+                model_config.huggingface_config,
+                pipeline_config,
+                devices,
+                model_config.kv_cache,
+                cache_dtype_for_encoding(encoding, model_config.kv_cache.kv_cache_format),
+            ),
+        )
+
+    @classmethod
+    def calculate_max_seq_len(cls, huggingface_config: Any, model_config: MAXModelConfig) -> int:
+        """Returns the longest sequence to serve, in tokens.
+
+        Raises:
+            PortError: If more is asked for than the checkpoint has positions.
+        """
+        asked, most = model_config.max_length, huggingface_config.max_position_embeddings
+        if asked and asked > most:
+            raise PortError(
+                f"--max-length {asked} is more than the {most} positions of the checkpoint"
+                " (max_position_embeddings in config.json)"
+            )
+        return asked or most
+
+    @classmethod
+    def construct_kv_params(
+        cls,
+        huggingface_config: Any,
+        pipeline_config: PipelineConfig,
+        devices: list[DeviceRef],
+        kv_cache_config: KVCacheConfig,
+        cache_dtype: DType,
+        *,
+        allow_kv_head_replication: bool = False,
+    ) -> KVCacheParamInterface:
+        """Returns the KV cache of grouped-query attention, from fields instead of raw keys."""
+        config = cls.from_huggingface(huggingface_config)
+        return kv_cache_config.to_params(
+            dtype=cache_dtype,
+            allow_kv_head_replication=allow_kv_head_replication,
+            n_kv_heads=config.num_key_value_heads,
+            head_dim=config.head_dim,
+            num_layers=config.num_hidden_layers,
+            devices=devices,
+            data_parallel_degree=pipeline_config.model.data_parallel_degree,
+        )
+
+    @property
+    def device(self) -> DeviceRef:
+        """The device the decoder runs on."""
+        return self.devices[0]
+
+    @property
+    def cache(self) -> KVCacheParams:
+        """The KV cache's parameters, known to be those of one plain cache."""
+        assert isinstance(self.kv_params, KVCacheParams)
+        return self.kv_params

@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Builds a port's decoder without compiling or loading anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+MAX_LENGTH = 512
+
+
+def dry_build(architecture: Any, huggingface_config: Any) -> Any:
+    """Returns the decoder of a config, with a KV cache declared as serving would.
+
+    Args:
+        architecture: The port's ``SupportedArchitecture``.
+        huggingface_config: A transformers config object.
+
+    Raises:
+        PortError: If the port does not support what the config asks for.
+    """
+    from max.pipelines.lib import KVCacheConfig
+
+    config = architecture.config.from_huggingface(huggingface_config)
+    kv_params = KVCacheConfig().to_params(
+        dtype=config.dtype,
+        n_kv_heads=config.num_key_value_heads,
+        head_dim=config.head_dim,
+        num_layers=config.num_hidden_layers,
+        devices=config.devices,
+        data_parallel_degree=1,
+    )
+    config = dataclasses.replace(config, kv_params=kv_params, max_seq_len=MAX_LENGTH)
+    return architecture.pipeline_model.decoder_cls(config)
+
+
+def dry_trace(decoder: Any) -> Any:
+    """Returns the traced graph of a decoder from :func:`dry_build`."""
+    from max import tree
+
+    # Names are otherwise given when weights are loaded.
+    for name, weight in decoder.raw_state_dict().items():
+        weight.name = name
+    return decoder.trace(*tree.leaves(decoder.input_tree(decoder.config.kv_params)))

@@ -1,0 +1,275 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""``ports plan``: what a port of a model would be, as a paragraph to accept or to veto.
+
+Four axes have to be settled before any code: how the model is distributed, which encodings are
+served, how deep it is validated, and on what hardware. Each default comes from facts, which are
+shown beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from common.checkpoint import Header
+from common.errors import PortError
+from tools.read import installed
+from tools.read.config import class_name, shown
+from tools.read.deltas_of import (
+    PLAIN,
+    Comparison,
+    Donor,
+    Entry,
+    compare,
+    donor_of,
+    entries,
+    model_type_of,
+)
+from tools.read.keys import BITS
+from tools.read.source import Source, open_source
+from tools.read.walls import BLOCKER, Finding, found
+from tools.terminal.files import templates, write_whole
+from tools.terminal.output import many, plain, print_json, size
+
+from .scaffold import TEMPLATES
+
+#: Bytes of one GPU that the default plan has in mind, and what of it weights may take.
+GPU_NAME, GPU_BYTES, SHARE = "an 80 GB GPU", 80 * 10**9, 0.8
+#: Bytes of an element of what is served.
+SERVED = {"bfloat16": 2, "float32": 4}
+PLAIN_NAME = "the plain decoder (LlamaForCausalLM)"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One decision.
+
+    Attributes:
+        name: What is decided.
+        default: What is proposed.
+        facts: What it follows from.
+    """
+
+    name: str
+    default: str
+    facts: str
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A donor, and how far the model is from it."""
+
+    name: str
+    option: str
+    differences: int
+
+
+@dataclass(frozen=True)
+class PortPlan:
+    """Everything that the port log shows."""
+
+    model: str
+    class_name: str
+    axes: tuple[Axis, ...]
+    walls: tuple[Finding, ...]
+    donors: tuple[Ranked, ...]
+    config: tuple[dict[str, str], ...]
+    deltas: tuple[Entry, ...]
+
+    @property
+    def paragraph(self) -> str:
+        """The plan in prose."""
+        best = self.donors[0]
+        blockers = [wall.name for wall in self.walls if wall.level == BLOCKER]
+        said = f"{self.class_name} starts from {best.name}: {best.differences} differences,"
+        said += f" {_few(self.deltas)}. "
+        said += " ".join(f"{axis.name.capitalize()}: {axis.default}." for axis in self.axes)
+        if blockers:
+            said += f" It cannot start before this is lifted or left out: {', '.join(blockers)}."
+        return said
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the plan as plain values."""
+        return {**asdict(self), "paragraph": self.paragraph}
+
+
+def _few(deltas: tuple[Entry, ...]) -> str:
+    names = [delta.name.split(":")[0] for delta in deltas]
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return (", ".join(names[:6]) + more) or "none found"
+
+
+def _headers(source: Source) -> list[Header]:
+    try:
+        return source.headers()
+    except PortError:
+        # A plan can be made of a config alone; what it says of weights is then that.
+        return []
+
+
+def _distribution(headers: list[Header]) -> Axis:
+    name = "distribution"
+    if not headers:
+        return Axis(name, "one device", "there are no weights here whose size could be counted")
+    count = sum(math.prod(header.shape) for header in headers)
+    weights = count * SERVED["bfloat16"]
+    facts = f"{many(count)} parameters, {size(weights)} in bfloat16"
+    if weights <= SHARE * GPU_BYTES:
+        return Axis(name, f"one device; the weights fit {GPU_NAME}", facts)
+    needed = math.ceil(weights / (SHARE * GPU_BYTES))
+    default = f"{needed} GPUs, which the common decoder does not do; prove it on tiny checkpoints"
+    return Axis(name, default, facts)
+
+
+def _quantisation(source: Source, headers: list[Header]) -> Axis:
+    quantised = source.config.get("quantization_config")
+    method = quantised.get("quant_method") if isinstance(quantised, dict) else None
+    stored = Counter(header.dtype for header in headers)
+    facts = ", ".join(f"{n} tensors in {dtype}" for dtype, n in stored.most_common(3))
+    facts = facts or "no weights here"
+    encodings = " and ".join(sorted(SERVED))
+    odd = [dtype for dtype in stored if BITS.get(dtype, 0) < 16]
+    if quantised or odd:
+        said = f"quantization_config says {shown(method)}" if quantised else f"{odd[0]} tensors"
+        default = f"{encodings} from a checkpoint that is not quantised; this one waits"
+        return Axis("quantisation", default, f"{said}; {facts}")
+    return Axis("quantisation", f"none; {encodings}", facts)
+
+
+def _validation(source: Source, structural: int) -> Axis:
+    facts = f"{structural} structural differences"
+    default = "logit parity (tier 6) on tiny checkpoints, then the probe (tier 3) on released ones"
+    if any("chat_template" in name for name in source.files):
+        default += ", then a benchmark (tier 5), since there is a chat template to get wrong"
+        facts += ", a chat template"
+    return Axis("validation", default, facts)
+
+
+def _hardware(walls: list[Finding]) -> Axis:
+    cpu = "float32 proofs on a CPU; the same graph serves on a GPU, whose kernels they do not cover"
+    facts = "MAX compiles the parts of a plain decoder for CPUs"
+    costs = [wall.name for wall in walls if wall.level == BLOCKER]
+    if costs:
+        facts = f"parts without a kernel: {', '.join(costs)}"
+    return Axis("hardware", cpu, facts)
+
+
+def ranked(source: Source) -> list[tuple[Ranked, Donor, Comparison]]:
+    """Returns the plain decoder and every port as donors, nearest first."""
+    model_type = model_type_of(source)
+    options = [(PLAIN_NAME, "LlamaForCausalLM")]
+    # A port of the model itself is where it goes, not where it comes from.
+    slugs = sorted(set(installed.port_names().values()) - {model_type})
+    options += [(slug, slug) for slug in slugs]
+    rows = []
+    for name, option in options:
+        donor = donor_of(option)
+        comparison = compare(source, donor)
+        count = len(entries(source, donor, comparison))
+        rows.append((Ranked(name, option, count), donor, comparison))
+    return sorted(rows, key=lambda row: (row[0].differences, row[1].model_type != PLAIN))
+
+
+def _config_rows(source: Source, comparison: Comparison) -> list[dict[str, str]]:
+    rows = []
+    for key, value in source.config.items():
+        if key in comparison.unread:
+            goes_to = "a delta"
+        elif key in comparison.training:
+            goes_to = "nothing: training only"
+        elif key == comparison.norm_eps:
+            goes_to = "KEYS: norm_eps"
+        else:
+            goes_to = "the donor reads or ignores it"
+        rows.append({"key": plain(key), "value": shown(value), "goes_to": goes_to})
+    rows += [
+        {"key": key, "value": "not in this config", "goes_to": f"REQUIRED: {shown(value)}"}
+        for key, value in comparison.absent.items()
+    ]
+    return rows
+
+
+def planned(source: Source) -> PortPlan:
+    """Returns the plan for a model.
+
+    Raises:
+        PortError: If it has no reference, or is served already.
+    """
+    name = class_name(source.config) or "a class without a name"
+    if name in installed.max_names():
+        raise PortError(f"MAX serves {name} itself: run `max serve` without these ports")
+    rows = ranked(source)
+    _, donor, comparison = rows[0]
+    walls, headers = found(source), _headers(source)
+    return PortPlan(
+        model=source.name,
+        class_name=plain(name),
+        axes=(
+            _distribution(headers),
+            _quantisation(source, headers),
+            _validation(source, len(comparison.changes)),
+            _hardware(walls),
+        ),
+        walls=tuple(walls),
+        donors=tuple(row for row, _, _ in rows),
+        config=tuple(_config_rows(source, comparison)),
+        deltas=tuple(entries(source, donor, comparison)),
+    )
+
+
+def cell(text: Any) -> str:
+    """Returns text as one cell of a Markdown table, without markup of its own."""
+    safe = plain(str(text)).replace("\\", "\\\\")
+    for mark in "|`<*[":
+        safe = safe.replace(mark, f"\\{mark}")
+    return safe
+
+
+def port_log(plan: PortPlan) -> str:
+    """Returns the plan as a Markdown log, to be filled in as the port grows."""
+    # Markdown, so that cell() escapes.
+    environment = templates(TEMPLATES)
+    environment.filters["cell"] = cell
+    values = {name: getattr(plan, name) for name in (*plan.__dataclass_fields__, "paragraph")}
+    values |= {name: cell(values[name]) for name in ("model", "class_name")}
+    values["paragraph"] = textwrap.fill(cell(plan.paragraph), 100, break_on_hyphens=False)
+    return environment.get_template("port_log.md.jinja").render(values)
+
+
+def plan(
+    model: Annotated[str, typer.Argument(help="A directory, or a name of the Hub.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Write the port log, in Markdown, to a new file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Proposes a port: what it starts from, what differs, and four decisions to accept or veto.
+
+    Example: ./ports plan bigcode/starcoder2-3b --output port_log.md
+    """
+    made = planned(open_source(model))
+    if output:
+        write_whole(output, port_log(made), new=True)
+    if as_json:
+        print_json(made.to_json())
+        return
+    console = Console(highlight=False)
+    console.print(plain(made.paragraph), markup=False)
+    console.print()
+    for axis in made.axes:
+        console.print(f"[bold]{axis.name}[/]: ", end="")
+        console.print(plain(axis.facts), markup=False)
+    console.print("\nNext, if you accept: ", end="")
+    console.print(
+        f"./ports scaffold {plain(model)} --start-from {made.donors[0].option} --output-dir DIR",
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,269 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""How a model differs from a donor: in its reference's code, and in the keys of its config.
+
+What is found here becomes the plan that a person accepts, and the entries of a new port's
+``deltas.py``. Everything is read from syntax trees; neither MAX nor torch is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import PortError, nearest
+from tools.terminal.output import plain
+
+from . import installed
+from .located import enclosing
+from .reference import Reference, config_defaults, modeling_file
+from .source import Source
+from .traits import Change, changes
+
+#: What :class:`common.layers.Decoder` is without any port, in transformers' words.
+PLAIN = "llama"
+#: What a plain decoder does where a config has no key for it.
+PLAIN_VALUES: Mapping[str, Any] = {
+    "attention_bias": False,
+    "tie_word_embeddings": False,
+    "hidden_act": "silu",
+    "rms_norm_eps": 1e-6,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+}
+_TRAINING = re.compile(r"dropout|pdrop|initializer|aux_loss")
+#: Keys that every config class has from its base.
+INHERITED = ("tie_word_embeddings",)
+
+
+@dataclass(frozen=True)
+class Donor:
+    """What a port starts from.
+
+    Attributes:
+        name: As it is said to people.
+        slug: The folder of one of our ports, or None for the plain decoder of ``common.layers``.
+        model_type: Whose reference the donor equals.
+    """
+
+    name: str
+    slug: str | None
+    model_type: str
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its sources lie, if it is a port."""
+        return installed.ports_folder() / self.slug if self.slug else None
+
+    @property
+    def class_name(self) -> str:
+        """The class it registers."""
+        return next((c for c, s in installed.port_names().items() if s == self.slug), "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model beside its donor.
+
+    Attributes:
+        changes: Axes on which their references differ.
+        unread: Keys of the model's config that the donor does not read.
+        absent: Keys that the donor reads and the model's config has not, with the donor's values.
+        norm_eps: The key of the norms' epsilon.
+        training: Keys among the model's that matter in training only.
+    """
+
+    changes: tuple[Change, ...]
+    unread: tuple[str, ...]
+    absent: Mapping[str, Any]
+    norm_eps: str
+    training: tuple[str, ...]
+
+
+def donor_of(name: str) -> Donor:
+    """Returns the donor of a port's slug, a class that MAX or a port registers, or MAX's folder.
+
+    Raises:
+        PortError: If it is none of these.
+    """
+    ports, native = installed.port_names(), installed.max_names()
+    slug = ports.get(name, name)
+    if slug in ports.values():
+        return Donor(slug, slug, slug)
+    if name in native or name in native.values():
+        return Donor(f"a plain pre-norm decoder, as {name}", None, PLAIN)
+    known = {*ports.values(), *ports, *native, *native.values()}
+    raise PortError(
+        f"no donor {name!r}: neither a port nor an architecture of MAX{nearest(name, known)}"
+    )
+
+
+def model_type_of(source: Source) -> str:
+    """Returns a model's type, once it is known to have a reference.
+
+    Raises:
+        PortError: If config.json names none, or transformers has no such causal model.
+    """
+    found = source.config.get("model_type")
+    if not isinstance(found, str):
+        raise PortError(f"config.json of {source.name} names no model_type")
+    try:
+        modeling_file(found)
+    except PortError as error:
+        remote = source.config.get("auto_map")
+        more = "; its code comes with the checkpoint (auto_map) and is not run" if remote else ""
+        raise PortError(f"{error}{more}") from None
+    return found
+
+
+def _strings(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            yield part.value
+
+
+@dataclass
+class _Keys:
+    required: set[str]
+    optional: set[str]
+    norm_eps: str
+
+
+def _donor_keys(donor: Donor) -> _Keys:
+    """The keys that a donor's config asks for, and those it knows to ignore."""
+    config = installed.ports_folder().parent / "common" / "config"
+    own = [donor.folder / "model_config.py"] if donor.folder else []
+    files = [*(config / f"{name}.py" for name in ("keys", "deployment", "decoder")), *own]
+    asked: set[str] = set()
+    optional: set[str] = set()
+    computed: set[str] = set()
+    # Of the tables, a port's add to the plain decoder's.
+    tables: dict[str, dict[str, Any]] = {"KEYS": {}, "REQUIRED": {}}
+    for node in (n for file in files for n in ast.walk(ast.parse(file.read_text()))):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "keys":
+            asked |= set(_strings(node.slice))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("keys.get", "keys.require"):
+            optional |= set(_strings(node.args[0]))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "dict":
+            computed |= {str(keyword.arg) for keyword in node.keywords}
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            name = ast.unparse(target)
+            if name in tables:
+                tables[name] |= ast.literal_eval(node.value)
+            elif name in ("IGNORED", "LEGACY"):
+                optional |= set(_strings(node.value))
+    spelled, required = tables["KEYS"], tables["REQUIRED"]
+
+    def key_of(field: str) -> str:
+        while field in spelled and field not in required:
+            field = spelled[field]
+        return field
+
+    norm_eps = key_of("norm_eps")
+    # A field that ``read`` does not compute is its key.
+    fields = (asked | (_fields(files) - computed)) - {"norm_eps"}
+    return _Keys({key_of(f) for f in fields} - set(required), optional | set(required), norm_eps)
+
+
+def _fields(files: Iterable[Path]) -> set[str]:
+    """The fields without a default that configs declare."""
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
+    return {ast.unparse(n.target) for n in nodes if isinstance(n, ast.AnnAssign) and not n.value}
+
+
+def compare(source: Source, donor: Donor) -> Comparison:
+    """Returns what is known to differ between a model and a donor.
+
+    Raises:
+        PortError: If the model has no reference.
+    """
+    model_type = model_type_of(source)
+    defaults = config_defaults(model_type)
+    has = {*defaults, *INHERITED}
+    keys = _donor_keys(donor)
+    eps = [key for key in defaults if re.search(r"eps(ilon)?$", key) and "norm" in key]
+    norm_eps = keys.norm_eps if keys.norm_eps in has else next(iter(eps), keys.norm_eps)
+    donors = {**PLAIN_VALUES, **config_defaults(donor.model_type)}
+    wanted = {*keys.required, norm_eps}
+    absent = {key: donors.get(key, PLAIN_VALUES.get(key)) for key in sorted(wanted - has)}
+    written = {key for key in (*defaults, *source.config) if isinstance(key, str)}
+    rest = written - keys.required - keys.optional - {norm_eps}
+    training = {key for key in rest if _TRAINING.search(key) and key.isidentifier()}
+    aliases = _aliases(model_type)
+    rest -= {old for old, new in aliases.items() if new in keys.required}
+    return Comparison(
+        changes=tuple(changes(model_type, donor.model_type)),
+        unread=tuple(sorted(rest - training)),
+        absent=absent,
+        norm_eps=norm_eps,
+        training=tuple(sorted(training)),
+    )
+
+
+def _aliases(model_type: str) -> dict[str, str]:
+    """A config class's own names of keys, each with the common one it answers to as well."""
+    modeling = modeling_file(model_type)
+    file = modeling.with_name(modeling.name.replace("modeling_", "configuration_", 1))
+    for node in ast.walk(ast.parse(file.read_text())) if file.is_file() else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "attribute_map":
+            return {old: new for new, old in ast.literal_eval(node.value).items()}
+    return {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A delta to implement.
+
+    Attributes:
+        name: What differs.
+        reference: Where, as :class:`common.declaration.Delta` says it.
+        reason: What there is to do.
+    """
+
+    name: str
+    reference: str
+    reason: str
+
+
+def entries(source: Source, donor: Donor, found: Comparison) -> list[Entry]:
+    """Returns the deltas that a port from this donor has to implement."""
+    reference = Reference(model_type_of(source))
+    made = [
+        Entry(
+            f"{change.axis}: {change.model}",
+            _named(reference, int(change.reference.rpartition(":")[2])),
+            f"the reference has {change.model}; the donor has {change.donor}",
+        )
+        for change in found.changes
+    ]
+    made += [
+        Entry(
+            f"config key {plain(key)[:60]}",
+            _named(reference, key_line(reference, key)),
+            "it is in the config, and the donor does not read it",
+        )
+        for key in found.unread
+        if not any(_says(change, key) for change in found.changes)
+    ]
+    return made
+
+
+def _named(reference: Reference, line: int) -> str:
+    """What a line of the reference belongs to; the model as a whole if nothing that has a name."""
+    head = reference.head.name if reference.head else reference.file.stem
+    return enclosing(reference.file, line) or head
+
+
+def _says(change: Change, key: str) -> bool:
+    return f"config.{key}" in change.model or key.replace("_", " ") == change.axis
+
+
+def key_line(reference: Reference, key: str) -> int:
+    """Returns the first line of the reference that reads a key of the config, or 1."""
+    lines = reference.file.read_text().splitlines()
+    pattern = re.compile(rf"config\.{re.escape(key)}\b|[\"']{re.escape(key)}[\"']")
+    return next((n for n, line in enumerate(lines, 1) if pattern.search(line)), 1)

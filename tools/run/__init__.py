@@ -1,0 +1,3 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Running a port: check a checkpoint, compile it, serve it."""

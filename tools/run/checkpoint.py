@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Checks a checkpoint without compiling anything or running code of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from architectures import load_port
+from common.checkpoint import Header, read_config, read_headers
+from common.errors import PortError, nearest
+
+if TYPE_CHECKING:
+    from max.graph import Weight
+
+    from common.adapters import Plan
+
+
+#: Keys of config.json that count something; none of it can be 0.
+DIMENSIONS = (
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "vocab_size",
+)
+
+
+def port_class(config: dict[str, Any]) -> str:
+    from architectures import ARCHITECTURES
+
+    names = config.get("architectures")
+    name = names[0] if isinstance(names, list) and names else None
+    if not isinstance(name, str):
+        raise PortError(
+            'config.json names no class: "architectures" must be a list such as'
+            f' ["{next(iter(ARCHITECTURES.classes))}"]'
+        )
+    if name in ARCHITECTURES.classes:
+        return name
+    from max.pipelines.lib.registry import PIPELINE_REGISTRY
+
+    if PIPELINE_REGISTRY._arch_lookup.resolve(name):
+        raise PortError(f"MAX serves {name} itself: run `max serve` without these ports")
+    remote = (
+        "; its code comes with the checkpoint (auto_map), and there is no reference to prove a"
+        " port against"
+        if config.get("auto_map")
+        else ""
+    )
+    raise PortError(f"no port for {name}{remote or nearest(name, ARCHITECTURES.classes)}")
+
+
+def load_config(directory: Path) -> Any:
+    """Returns a checkpoint's transformers config object.
+
+    Raises:
+        PortError: If config.json is missing, or transformers refuses it.
+    """
+    from transformers import AutoConfig
+
+    read_config(directory)
+    file = directory / "config.json"
+    try:
+        config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
+    except Exception as error:
+        # transformers checks some keys itself, with errors of many kinds.
+        raise PortError(f"transformers refuses {file}: {error}") from None
+    for key in DIMENSIONS:
+        size = getattr(config, key, None)
+        if isinstance(size, int) and size < 1:
+            raise PortError(f"{key} is {size} in {file}; it must be positive")
+    return config
+
+
+def check_tokenizer(directory: Path) -> None:
+    """Loads the tokenizer as MAX will, without code of the checkpoint.
+
+    Raises:
+        PortError: If transformers cannot.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+    except Exception as error:
+        raise PortError(f"transformers finds no tokenizer in {directory}: {error}") from None
+
+
+def planned(
+    architecture: Any, huggingface_config: Any, directory: Path
+) -> tuple[Plan, dict[str, Weight]]:
+    """Returns what becomes of a checkpoint's tensors, by its headers, and what the graph expects.
+
+    Args:
+        architecture: The port's ``SupportedArchitecture``.
+        huggingface_config: From :func:`load_config`.
+        directory: The checkpoint.
+
+    Raises:
+        PortError: If the config or a file is unfit, or a rule finds a tensor it cannot take.
+    """
+    return planned_from(architecture, huggingface_config, read_headers(directory))
+
+
+def planned_from(
+    architecture: Any, huggingface_config: Any, headers: Sequence[Header]
+) -> tuple[Plan, dict[str, Weight]]:
+    """As :func:`planned`, from headers that are read already."""
+    from max.graph.weights import weights_format
+
+    from common.adapters import described, plan
+
+    config = architecture.config.from_huggingface(huggingface_config)
+    files = sorted({header.file for header in headers})
+    weight_map = architecture.weight_adapters[weights_format(files)].weight_map
+    parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
+    return plan(config, weight_map, described(headers), config.dtype), parameters
+
+
+def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
+    """Checks everything about a checkpoint that needs no compile.
+
+    Args:
+        directory: The checkpoint.
+        trust_remote_code: Leaves the tokenizer unchecked, which may then be the checkpoint's code.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        PortError: For the first thing that would keep the checkpoint from being served.
+    """
+    raw = read_config(directory)
+    class_name = port_class(raw)
+
+    from architectures import ARCHITECTURES
+    from common.adapters import audit
+
+    port = load_port(ARCHITECTURES.classes[class_name])
+    architecture = port.architecture(class_name)
+    huggingface_config = load_config(directory)
+    if huggingface_config.model_type != port.classes[class_name]:
+        raise PortError(
+            f"{directory / 'config.json'} has model_type {huggingface_config.model_type!r};"
+            f" {class_name} is of {port.classes[class_name]!r}"
+        )
+    plan, parameters = planned(architecture, huggingface_config, directory)
+    audit(plan.produced, parameters)
+    if not trust_remote_code:
+        check_tokenizer(directory)
+    return [
+        f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
+        for key in architecture.config.unaccounted(huggingface_config, raw)
+    ]

@@ -1,0 +1,83 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""``ports serve``: checks a checkpoint, then becomes ``max serve`` on it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from common.errors import PortError
+
+
+def serve(
+    context: typer.Context,
+    checkpoint: Annotated[Path, typer.Argument(help="Directory of a checkpoint.")],
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 8000,
+    device: Annotated[str | None, typer.Option(help="cpu (default) or gpu.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="float32 (default) or bfloat16.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Longest sequence, in tokens.")] = None,
+    precompiled: Annotated[
+        Path | None, typer.Option(help="What `./ports compile` made; decides the three above.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option(help="Let code that comes with the checkpoint run.")
+    ] = False,
+) -> None:
+    """Serves a checkpoint with an OpenAI API. Further options go to `max serve`.
+
+    Example: ./ports serve ~/checkpoints/SmolLM3-3B --max-length 4096
+    """
+    from .checkpoint import preflight
+    from .serving import command, environment, free_port
+
+    if precompiled:
+        device, encoding, max_length = compiled_for(precompiled, device, encoding, max_length)
+        context.args += ["--precompiled-mefs", str(precompiled.resolve())]
+    free_port(port)
+    console = Console(stderr=True)
+    console.print(f"checking {checkpoint}", markup=False, highlight=False, soft_wrap=True)
+    for warning in preflight(checkpoint, trust_remote_code=trust_remote_code):
+        console.print(f"[yellow]warning:[/] {escape(warning)}")
+    extra = (*context.args, *(("--trust-remote-code",) if trust_remote_code else ()))
+    arguments = command(
+        checkpoint.resolve(),
+        port=port,
+        device=device or "cpu",
+        encoding=encoding or "float32",
+        max_length=max_length,
+        extra=extra,
+    )
+    console.print(shlex.join(arguments), markup=False, highlight=False, soft_wrap=True)
+    os.execve(arguments[0], arguments, environment())
+
+
+def compiled_for(
+    directory: Path, device: str | None, encoding: str | None, max_length: int | None
+) -> tuple[str, str, int]:
+    """Returns the device, encoding and longest sequence that a directory was compiled for.
+
+    Raises:
+        PortError: If one is given that differs, or if it holds no graph of a checkpoint; before a
+            server starts that could only say so in its worker.
+    """
+    from common.compiled.record import Record, max_version
+
+    record = Record.read(directory)
+    if "decoder" not in record.bodies:
+        raise PortError(f"{directory} holds the graphs of ports' tests, not of a checkpoint")
+    if record.max != max_version():
+        raise PortError(f"{directory} is compiled for max {record.max}, not {max_version()}")
+    found = (record.made_for.devices, record.encoding, record.max_length)
+    for name, here, given in zip(
+        ("device", "encoding", "max-length"), found, (device, encoding, max_length), strict=True
+    ):
+        if given not in (None, here):
+            raise PortError(f"{directory} is compiled for --{name} {here}, not {given}")
+    return found
