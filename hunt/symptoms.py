@@ -199,12 +199,13 @@ def _symptoms(symptoms: tuple[Symptom, ...]) -> list[str]:
 
 HEAD = """# Divergences
 
-<!-- Made from tools/divergences.py by .venv/bin/python -m tools.divergences -->
+<!-- Made from hunt/symptoms.py and hunt/causes.py by
+     .venv/bin/python -m hunt.symptoms > docs/divergences.md -->
 
 What is seen when a port answers wrongly, and what usually causes it. Several causes look alike, so
-read every one that is listed: the bug is the one that was not checked. At position 0 a rotation is
-none and attention has one token to see, so what is wrong there is not RoPE, the mask or the scale
-of scores.
+read every one that is listed: the bug is the one that was not checked. At position 0 a rotation
+changes nothing, and attention sees a single token. So what is wrong there does not come from RoPE,
+the mask or the scale of scores.
 """
 
 

@@ -26,13 +26,13 @@ TINY = dict(
     hidden_size=128,
     intermediate_size=192,
     num_hidden_layers=4,
-    num_attention_heads=4,
-    num_key_value_heads=2,
     vocab_size=VOCAB_SIZE,
     max_position_embeddings=512,
     pad_token_id=PAD,
     bos_token_id=BOS,
     eos_token_id=EOS,
+    # No reference's default. Kernels are compiled with it, so that a second one costs.
+    **dict.fromkeys(("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon"), 1e-3),
 )
 
 CHAT_TEMPLATE = (
@@ -64,11 +64,18 @@ def fixture_config(port: Port, fixture: Fixture) -> Any:
 
     class_name = fixture.class_name or port.class_name
     model_type = port.classes[class_name]
-    default = AutoConfig.for_model(model_type)
-    known = {key: value for key, value in TINY.items() if hasattr(default, key)}
-    config = AutoConfig.for_model(model_type, **{**known, **fixture.config})
+    config = AutoConfig.for_model(model_type, **fixture_values(fixture, model_type))
     config.architectures = [class_name]
     return config
+
+
+def fixture_values(fixture: Fixture, model_type: str) -> dict[str, Any]:
+    """Returns the values that a fixture gives to the config of a model type."""
+    from transformers import AutoConfig
+
+    default = AutoConfig.for_model(model_type)
+    tiny = {**TINY, **fixture.attention}
+    return {key: v for key, v in tiny.items() if hasattr(default, key)} | dict(fixture.config)
 
 
 def write_checkpoint(

@@ -39,7 +39,10 @@ def dry_trace(decoder: Any) -> Any:
     """Returns the traced graph of a decoder from :func:`dry_build`."""
     from max import tree
 
+    from .kernels import shared_kernels
+
     # Names are otherwise given when weights are loaded.
     for name, weight in decoder.raw_state_dict().items():
         weight.name = name
-    return decoder.trace(*tree.leaves(decoder.input_tree(decoder.config.kv_params)))
+    with shared_kernels():
+        return decoder.trace(*tree.leaves(decoder.input_tree(decoder.config.kv_params)))

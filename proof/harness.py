@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from common.compiled.target import Target
 
+from .kernels import shared_kernels
+
 #: The longest sequence of a fixture, in tokens.
 MAX_LENGTH = 512
 
@@ -51,7 +53,7 @@ def build(
 
     # MAX offers bfloat16 on GPUs only; its CPU kernels compute in it, slowly.
     devices = {**config_enums._SUPPORTED_DEVICES, target.encoding: (target.devices,)}
-    with mock.patch.dict(config_enums._SUPPORTED_DEVICES, devices):
+    with mock.patch.dict(config_enums._SUPPORTED_DEVICES, devices), shared_kernels():
         return AutoModel(
             str(directory),
             devices=target.devices,

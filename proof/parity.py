@@ -7,17 +7,17 @@ Limits are next to their reasons here, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from common.declaration import PROMPTS
 
-from .harness import generate
 from .metrics import Agreement, agreement
 from .oracle import Oracle
+from .report import FixtureReport, top1
 
 #: Greedy steps; the first token comes from the prefill, so this is 24 decode steps.
 NEW_TOKENS = 25
@@ -51,16 +51,6 @@ LIMITS = {
 }
 
 
-@dataclass
-class FixtureReport:
-    """One checkpoint through the pipeline; ``prefill`` and ``decode`` are per prompt."""
-
-    name: str
-    prompts: list[int] = field(default_factory=list)
-    prefill: list[Agreement] = field(default_factory=list)
-    decode: list[Agreement] = field(default_factory=list)
-
-
 def tokens(length: int, seed: int = 0) -> list[int]:
     """Returns random byte tokens, which every fixture's vocabulary holds."""
     return np.random.default_rng((seed, length)).integers(0, 256, length).tolist()
@@ -68,6 +58,8 @@ def tokens(length: int, seed: int = 0) -> list[int]:
 
 def compare(model: Any, oracle: Oracle, name: str, encoding: str = "float32") -> FixtureReport:
     """Runs a built pipeline over the ragged batch and compares every position."""
+    from .harness import generate
+
     report, tie = FixtureReport(name), LIMITS[encoding].tie
     for row in generate(model, [tokens(n) for n in PROMPTS], NEW_TOKENS):
         expected = oracle.logits(row.tokens[:-1])
@@ -96,8 +88,3 @@ def disagreements(report: FixtureReport, encoding: str = "float32") -> Iterator[
         same = top1(all_found)
         if not same >= limits.top1:
             yield f"{report.name}: {phase}: {same:.1%} of greedy tokens agree, < {limits.top1:.0%}"
-
-
-def top1(found: Sequence[Agreement]) -> float:
-    """Returns the share of positions with the same argmax, over all of ``found``."""
-    return sum(a.top1 * a.positions for a in found) / sum(a.positions for a in found)

@@ -23,8 +23,7 @@ from typing import Any
 from architectures import load_port
 from common.declaration import Port
 
-from .parity import top1
-from .verify import PortReport
+from .report import PortReport, top1
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What a fixture, its graph and its plan are made by.

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -21,29 +20,10 @@ from .checks import MIN_MOVED, check_config, check_delta, check_flags, check_ora
 from .compile import reusing
 from .harness import build
 from .oracle import Oracle
-from .parity import FixtureReport, compare, disagreements
+from .parity import compare, disagreements
+from .report import PortReport
 
 Progress = Callable[[str], None]
-
-
-@dataclass
-class PortReport:
-    """What was found about a port; it holds only if ``problems`` is empty."""
-
-    slug: str
-    encoding: str = "float32"
-    fixtures: list[FixtureReport] = field(default_factory=list)
-    #: Delta to the largest movement, in σ, that taking it out of the oracle makes.
-    deltas: dict[str, float] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        return not self.problems
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns the report as plain values."""
-        return {**dataclasses.asdict(self), "holds": self.holds}
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ CASES = {
     ),
     "donor's class in a docstring": (
         "model.py",
-        '"""Pipeline model of SmolLM3."""',
-        '"""Pipeline model, as LlamaForCausalLM\'s."""',
+        '"""Serves SmolLM3."""',
+        '"""Serves SmolLM3, as LlamaForCausalLM\'s."""',
         (LIE, 'names Llama, and not in a "derives from"'),
     ),
     "a layer that is not there": (
@@ -81,8 +81,8 @@ CASES = {
     ),
     "a mode that is not there": (
         "model.py",
-        "through the common decoder pipeline",
-        "on multi-GPU machines, through the common decoder pipeline",
+        '"""Serves SmolLM3."""',
+        '"""Serves SmolLM3 on multi-GPU machines."""',
         (LIE, "no fixture's graph has it: multi-GPU"),
     ),
     "an encoding that is not registered": (
@@ -93,7 +93,7 @@ CASES = {
     ),
     "a delta's name": (
         "deltas.py",
-        '"MLP biases"',
+        '"NoPE layers"',
         '"logit softcapping"',
         (LIE, "no fixture's graph has it: softcap"),
     ),
@@ -193,7 +193,7 @@ def test_the_command_prints_and_exits(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("Registers SmolLM3", "Registers [red]Mistral"))
     ran = ports("audit", folder.name, cwd=tmp_path)
     assert ran.returncode == 1
-    assert "lie   arch.py:7: names Mistral" in ran.stdout
+    assert "lie   arch.py:3: names Mistral" in ran.stdout
     assert "Registers [red]Mistral." in ran.stdout
     assert "\x1b" not in ran.stdout
     assert max(map(len, ran.stdout.splitlines())) <= 80

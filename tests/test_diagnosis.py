@@ -21,6 +21,7 @@ from common.declaration.witnesses import (
     rms_norm,
     rolled_rows,
     swapped_gate_up,
+    transposed,
 )
 from hunt.causes import CAUSES
 from hunt.diagnosis import (
@@ -82,7 +83,7 @@ def forward(name: str, function: Callable[..., Any]) -> WithModules:
     return WithModules(name, change)
 
 
-def weights(*names: str, change: Callable[[Any], Any]) -> WithWeights:
+def weights(*names: str, change: Callable[[Any, Any], Any]) -> WithWeights:
     return WithWeights(names, change)
 
 
@@ -99,17 +100,17 @@ def other_half(mlp: Any, x: Any) -> Any:
     return mlp.down_proj(mlp.gate_proj(x) * mlp.act_fn(mlp.up_proj(x)))
 
 
-def negated_rows(weight: Any) -> Any:
+def negated_rows(weight: Any, config: Any) -> Any:
     weight = weight.clone()
     weight[5:9] *= -1
     return weight
 
 
-def interleaved(heads: Any) -> Any:
+def interleaved(heads: Any, config: Any) -> Any:
     return heads.unflatten(0, (-1, 2, 16)).transpose(1, 2).flatten(0, 2)
 
 
-def turned(heads: Any) -> Any:
+def turned(heads: Any, config: Any) -> Any:
     return heads.unflatten(0, (-1, 32)).flip(0).flatten(0, 1)
 
 
@@ -163,8 +164,8 @@ CASES: list[tuple[str, str, str, str, Witness]] = [
     ("centred", S, N, "norm-kind", forward("SmolLM3RMSNorm", centred)),
     ("not centred", C, N, "norm-kind", WithModules("Cohere2LayerNorm", rms_norm)),
     ("epsilon", S, N, "norm-eps", WithConfig({"rms_norm_eps": 1e-6})),
-    ("epsilon of LayerNorm", G, N, "norm-eps", WithConfig({"layer_norm_eps": 1e-3})),
-    ("bias of a norm", G, N, "bias", weights("layernorm.bias", change=lambda w: w * 0)),
+    ("epsilon of LayerNorm", G, N, "norm-eps", WithConfig({"layer_norm_eps": 1e-5})),
+    ("bias of a norm", G, N, "bias", weights("layernorm.bias", change=lambda w, config: w * 0)),
     ("GELU", S, f"{M}.down_proj.input", "activation", WithConfig({"hidden_act": "gelu"})),
     ("tanh GELU", G, f"{M}.down_proj.input", "activation", WithConfig({"hidden_act": "gelu_new"})),
     ("other half", S, f"{M}.down_proj.input", "gate-up", forward("SmolLM3MLP", other_half)),
@@ -187,7 +188,13 @@ CASES: list[tuple[str, str, str, str, Witness]] = [
     ),
     ("heads of v", S, f"{A}.v_proj", "head-groups", weights("v_proj.weight", change=turned)),
     ("rows of q", C, f"{A}.q_proj", "rope-layout", weights("q_proj.weight", change=interleaved)),
-    ("transposed", C, f"{A}.o_proj", "transposed", weights("o_proj.weight", change=lambda w: w.T)),
+    (
+        "transposed",
+        C,
+        f"{A}.o_proj",
+        "transposed",
+        weights("o_proj.weight", change=transposed),
+    ),
     (
         "some rows",
         S,
@@ -200,14 +207,14 @@ CASES: list[tuple[str, str, str, str, Witness]] = [
         C,
         "embed_tokens",
         "vocabulary",
-        weights("embed_tokens.weight", change=lambda w: w.roll(1, 0)),
+        weights("embed_tokens.weight", change=lambda w, config: w.roll(1, 0)),
     ),
     (
         "embedding scaled",
         C,
         "embed_tokens",
         "embedding-scale",
-        weights("embed_tokens.weight", change=lambda w: w * 128**0.5),
+        weights("embed_tokens.weight", change=lambda w, config: w * 128**0.5),
     ),
 ]
 
@@ -336,7 +343,7 @@ def test_a_reference_that_disagrees_with_itself_is_the_answer(
         return check_reference(reference, TOKENS, subject.port)
 
     assert problems(WithConfig({})) == []
-    (bad,) = problems(weights("layers.1.mlp.up_proj.weight", change=lambda w: w * np.nan))
+    (bad,) = problems(weights("layers.1.mlp.up_proj.weight", change=lambda w, config: w * np.nan))
     assert "no numbers, first in layers.1" in bad
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from architectures import load_port
 from common.declaration import WithConfig, WithModules, WithWeights, Witness
-from common.declaration.witnesses import concatenated_qkv
+from common.declaration.witnesses import concatenated_qkv, head_dim
 from hunt.causes import CAUSES
 from hunt.symptoms import SERVED, SYMPTOMS, markdown
 from proof.checkpoints import write_checkpoint
@@ -27,7 +27,7 @@ WINDOW = 16
 
 
 def test_the_page_is_made_from_the_table() -> None:
-    assert PAGE.read_text() == markdown()
+    assert PAGE.read_text() == markdown(), "run python -m hunt.symptoms > docs/divergences.md"
 
 
 def test_every_cause_is_some_symptoms_and_there_are_no_others() -> None:
@@ -56,9 +56,9 @@ def unscale(attention: Any) -> None:
     attention.scaling = 1.0
 
 
-def heads(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def heads(change: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     """Changes a projection seen as ``[heads, head_dim, ...]``."""
-    return lambda data: change(data.unflatten(0, (-1, 2 * 32))).flatten(0, 1)
+    return lambda data, config: change(data.unflatten(0, (-1, head_dim(config)))).flatten(0, 1)
 
 
 def interleaved(heads: Any) -> Any:
@@ -78,7 +78,7 @@ FAULTS: list[tuple[str, str, int, Witness]] = [
     ("activation", "smollm3", 1, WithConfig({"hidden_act": "gelu"})),
     ("bias", "smollm3", 1, WithConfig({"attention_bias": False})),
     ("norm-eps", "smollm3", 1, WithConfig({"rms_norm_eps": 0.1})),
-    ("norm-kind", "smollm3", 1, WithWeights(("norm.weight",), lambda data: data + 1)),
+    ("norm-kind", "smollm3", 1, WithWeights(("norm.weight",), lambda data, config: data + 1)),
     ("gate-up", "smollm3", 1, WithModules("SmolLM3MLP", exchange)),
     ("head-groups", "smollm3", 1, WithWeights(projections("k", "v"), heads(lambda h: h.flip(0)))),
     ("tied-head", "smollm3", 0, WithConfig({"tie_word_embeddings": False})),

@@ -55,7 +55,7 @@ def test_the_command_writes_a_log_and_prints_the_plan(tmp_path: Path) -> None:
     assert plan["donors"][0]["option"] == "LlamaForCausalLM"
     assert plan["donors"][0]["differences"] == len(plan["deltas"]) == 6  # and odd|key
     log = (tmp_path / "log.md").read_text()
-    assert "- [ ] norm: LayerNorm with biases (modeling_starcoder2.py:" in log
+    assert "- [ ] norm: LayerNorm with biases (Starcoder2DecoderLayer.__init__)" in log
     # What a config says cannot break the table it is in.
     (row,) = [line for line in log.splitlines() if "odd" in line and "a \\| b" in line]
     assert row.replace("\\|", "").count("|") == 4

@@ -28,6 +28,7 @@ from tools.read.installed import causal_models
 from tools.read.reference import Reference
 from tools.read.source import open_source
 from tools.read.traits import NONE, changes, traits
+from tools.terminal.files import ruff
 
 pytestmark = pytest.mark.usefixtures("no_starcoder2")
 
@@ -278,11 +279,11 @@ def test_no_config_breaks_it(
 
 def test_strings_are_written_as_the_formatter_has_them() -> None:
     assert literal('a "b"\n') == '"a \\"b\\"\\n"'
-    assert wrapped("short", 4) == '"short"'
-    assert wrapped("x" * 90, 4, "Call") == f'Call(\n        "{"x" * 90}"\n    )'
-    long = wrapped("word " * 40, 8)
+    assert wrapped("short") == '"short"'
+    long = wrapped("word " * 40)
     assert eval(long) == "word " * 40
-    assert max(map(len, long.splitlines())) <= 100
+    made = ruff("format", "--line-length", "100", source=f"call(\n    {long},\n)\n")
+    assert max(map(len, made.splitlines())) <= 100
 
 
 def test_planning_imports_neither_max_nor_torch(model: Path) -> None:
@@ -291,6 +292,7 @@ import sys
 from tools.read.deltas_of import donor_of
 from tools.port.scaffold import blueprint, files
 from tools.read.source import open_source
+from tools.terminal.files import ruff
 files(blueprint(open_source({str(model)!r}), donor_of("gpt_neox"), None))
 assert not sys.modules.keys() & {{"max", "torch", "transformers"}}
 """

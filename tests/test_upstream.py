@@ -794,12 +794,16 @@ import importlib
 arch = importlib.import_module(sys.argv[1] + ".arch")
 names = json.loads(sys.argv[2])
 plain = lambda value: getattr(value, "__qualname__", str(value))
+# A map may be a partial function.
+made = lambda map_: (plain(getattr(map_, "func", map_)), getattr(map_, "keywords", {}))
 for name in names:
     found = getattr(arch, name)
     fields = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
     fields["supported_encodings"] = sorted(fields["supported_encodings"])
     adapters = fields["weight_adapters"].items()
-    fields["weight_adapters"] = {str(k): type(v).__name__ for k, v in adapters}
+    fields["weight_adapters"] = {
+        str(k): [type(v).__name__, plain(v.config_cls), *made(v.weight_map)] for k, v in adapters
+    }
     print(json.dumps({k: plain(v) for k, v in fields.items()}, sort_keys=True))
 """
     port = load_port(slug)

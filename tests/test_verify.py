@@ -18,6 +18,7 @@ from proof import checks, parity
 from proof.checkpoints import write_checkpoint
 from proof.metrics import Agreement, agreement
 from proof.oracle import Oracle
+from proof.report import FixtureReport
 
 PORT = load_port("smollm3")
 FIXTURE = PORT.fixtures[0]
@@ -62,7 +63,7 @@ def test_an_unknown_config_key_is_named(checkpoint: Path) -> None:
 def test_spellings_that_disagree_are_named(checkpoint: Path) -> None:
     wrong = Fixture(FIXTURE.name, FIXTURE.config, {**FIXTURE.legacy, "rms_norm_eps": 0.5})
     (problem,) = checks.check_config(PORT, wrong, checkpoint)
-    assert problem.startswith("tied: norm_eps is 0.5 in the legacy spelling, 1e-06 in the new one")
+    assert problem.startswith("tied: norm_eps is 0.5 in the legacy spelling, 0.001 in the new one")
 
 
 def test_agreement_measures_in_deviations_of_the_oracle() -> None:
@@ -102,8 +103,8 @@ GOOD = Agreement(positions=24, max_sigma=1e-6, kl=1e-12, cosine=1e-12, top1=1.0)
 )
 def test_a_disagreement_is_said(change: dict[str, float], said: str) -> None:
     bad = dataclasses.replace(GOOD, **change)  # type: ignore[arg-type]
-    report = parity.FixtureReport("tied", [5], [GOOD], [bad])
-    (problem,) = parity.disagreements(report)
+    found = FixtureReport("tied", [5], [GOOD], [bad])
+    (problem,) = parity.disagreements(found)
     assert problem.startswith("tied: decode")
     assert said in problem
-    assert list(parity.disagreements(parity.FixtureReport("tied", [5], [GOOD], [GOOD]))) == []
+    assert list(parity.disagreements(FixtureReport("tied", [5], [GOOD], [GOOD]))) == []

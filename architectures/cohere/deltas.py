@@ -5,6 +5,7 @@
 from typing import Any
 
 from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration.attentions import MULTI_QUERY
 from common.declaration.witnesses import rms_norm, sequential, split_half_rows
 
 QK_NORMS = ("q_norm.weight", "k_norm.weight")
@@ -27,11 +28,9 @@ PORT = Port(
         Fixture(NORMED, {"use_qk_norm": True, "logit_scale": 0.25, **rope(777.0)}, hunted=True),
         Fixture(
             BIASED,
-            {
-                **{"head_dim": 64, "num_key_value_heads": 1, "attention_bias": True},
-                **{"tie_word_embeddings": False, "logit_scale": 3.0, "layer_norm_eps": 1e-3},
-            },
+            {"attention_bias": True, "tie_word_embeddings": False, "logit_scale": 3.0},
             {"model_max_length": 131072, "pretraining_tp": 1, "use_qk_norm": None},
+            attention=MULTI_QUERY,
         ),
     ),
     deltas=(

@@ -5,6 +5,7 @@
 from typing import Any
 
 from common.declaration import GGUF, Delta, Fixture, Port, deltas, rope
+from common.declaration.attentions import KERNEL_WINDOW, PLAIN_WINDOW
 from common.declaration.witnesses import rms_norm, sequential
 
 TIED, BIASED = "tied_window_128", "untied_biased_window_16"
@@ -22,15 +23,15 @@ PORT = Port(
     fixtures=(
         Fixture(
             TIED,
-            {"sliding_window": 128, "logit_scale": 0.25, **rope(777.0)},
+            {"sliding_window": KERNEL_WINDOW, "logit_scale": 0.25, **rope(777.0)},
             {"layer_types": None, "sliding_window_pattern": 4},
         ),
         Fixture(
             BIASED,
             {
-                **{"sliding_window": 16, "logit_scale": 3.0, "attention_bias": True},
-                **{"tie_word_embeddings": False, "layer_norm_eps": 1e-3},
+                **{"sliding_window": PLAIN_WINDOW, "logit_scale": 3.0, "attention_bias": True},
                 "layer_types": ["sliding_attention", "full_attention"] * 2,
+                "tie_word_embeddings": False,
             },
             {"layer_types": None, "sliding_window_pattern": 2},
         ),

@@ -5,6 +5,7 @@
 from typing import Any
 
 from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration.attentions import MULTI_HEAD, MULTI_QUERY
 
 TIED, BIASED = "multi_query_tied", "untied_biased_erf"
 
@@ -30,17 +31,16 @@ PORT = Port(
     fixtures=(
         Fixture(
             TIED,
-            {"num_key_value_heads": 1, "head_dim": 64, **rope(777.0)},
+            rope(777.0),
             {"use_bidirectional_attention": None, "attention_bias": None},
+            attention=MULTI_QUERY,
             hunted=True,
         ),
         Fixture(
             BIASED,
-            {
-                **{"num_key_value_heads": 4, "head_dim": 16, "hidden_act": "gelu"},
-                **{"tie_word_embeddings": False, "attention_bias": True, "rms_norm_eps": 1e-3},
-            },
+            {"hidden_act": "gelu", "tie_word_embeddings": False, "attention_bias": True},
             {"hidden_activation": "gelu_pytorch_tanh", "use_bidirectional_attention": None},
+            attention=MULTI_HEAD,
         ),
     ),
     deltas=(

@@ -5,6 +5,7 @@
 from typing import Any
 
 from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration.attentions import MULTI_QUERY
 from common.declaration.witnesses import swapped_gate_up
 
 BIASED, TIED = "glm_biased", "glm4_tied_multi_query"
@@ -24,18 +25,16 @@ PORT = Port(
     fixtures=(
         Fixture(
             BIASED,
-            {"hidden_size": 96, "head_dim": 32, **rope(10000.0, 0.5)},
+            {"hidden_size": 96, **rope(10000.0, 0.5)},
             # The first releases leave the share of columns to the library.
             {"bos_token_id": None},
         ),
         Fixture(
             TIED,
-            {
-                **{"attention_bias": False, "tie_word_embeddings": True, "rms_norm_eps": 1e-3},
-                **{"num_key_value_heads": 1, "head_dim": 64, **rope(777.0, 0.25)},
-            },
+            {"attention_bias": False, "tie_word_embeddings": True, **rope(777.0, 0.25)},
             {"partial_rotary_factor": 0.25},
             "Glm4ForCausalLM",
+            attention=MULTI_QUERY,
             hunted=True,
         ),
     ),

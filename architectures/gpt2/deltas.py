@@ -29,7 +29,7 @@ PORT = Port(
     fixtures=(
         Fixture(
             RELEASED,
-            {"layer_norm_epsilon": 1e-3},
+            {},
             {"n_ctx": 512, **dict.fromkeys(("n_inner", "scale_attn_weights"))},
             stored=_released,
             hunted=True,
@@ -37,10 +37,9 @@ PORT = Port(
         Fixture(
             UNSCALED,
             {
-                **{"num_attention_heads": 8, "max_position_embeddings": 521, "n_inner": 192},
+                **{"max_position_embeddings": 521, "n_inner": 192, "tie_word_embeddings": False},
                 **{"scale_attn_weights": False, "scale_attn_by_inverse_layer_idx": True},
                 **{"activation_function": "gelu", "reorder_and_upcast_attn": True},
-                **{"tie_word_embeddings": False},
             },
             {"n_embd": None, "hidden_size": 128, "predict_special_tokens": True},
         ),

@@ -34,7 +34,7 @@ PORT = Port(
             SEQUENTIAL,
             {
                 **{"use_parallel_residual": False, "tie_word_embeddings": True},
-                **{"attention_bias": False, "hidden_act": "gelu_fast", "layer_norm_eps": 1e-3},
+                **{"attention_bias": False, "hidden_act": "gelu_fast"},
                 **rope(10000.0, 0.5),
             },
             {"rope_theta": None, "rotary_emb_base": 10000, "rotary_pct": 0.5},

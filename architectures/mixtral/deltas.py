@@ -3,6 +3,7 @@
 """How Mixtral differs, and the checkpoints that show it."""
 
 from common.declaration import GGUF, PAIRED_ROWS, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration.attentions import PLAIN_WINDOW
 from common.declaration.witnesses import alike, among_all, rolled_rows, swapped_gate_up
 
 ROUTER = "MixtralTopKRouter"
@@ -16,17 +17,14 @@ PORT = Port(
     fixtures=(
         Fixture(
             WHOLE,
-            {
-                **{"num_local_experts": 8, "num_experts_per_tok": 2, "num_key_value_heads": 1},
-                **rope(777.0),
-            },
+            {"num_local_experts": 8, "num_experts_per_tok": 2, **rope(777.0)},
             {"head_dim": None},
         ),
         Fixture(
             SLIDING,
             {
                 **{"num_local_experts": 5, "num_experts_per_tok": 3, "tie_word_embeddings": True},
-                **{"head_dim": 64, "sliding_window": 16, "rms_norm_eps": 1e-3},
+                **{"hidden_size": 96, "sliding_window": PLAIN_WINDOW},
             },
             {"router_jitter_noise": None},
         ),

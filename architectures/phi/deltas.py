@@ -3,9 +3,10 @@
 """How Phi differs, and the checkpoints that show it."""
 
 from common.declaration import GGUF, Delta, Fixture, Port, deltas, rope, without
+from common.declaration.attentions import MULTI_HEAD, MULTI_QUERY
 from common.declaration.witnesses import sequential
 
-MULTI_QUERY, NORMED = "multi_query_head_dim_80", "tied_with_norms_of_heads"
+WIDE, NORMED = "multi_query_head_dim_80", "tied_with_norms_of_heads"
 
 PORT = Port(
     model_type="phi",
@@ -13,20 +14,19 @@ PORT = Port(
     gguf=GGUF("phi2", cannot_hold=(NORMED,)),
     fixtures=(
         Fixture(
-            MULTI_QUERY,
+            WIDE,
             # Heads of 80 columns, 32 of which rotate, are phi-2's.
-            {
-                **{"head_dim": 80, "num_key_value_heads": 1, "partial_rotary_factor": 0.4},
-                **rope(777.0, 0.4),
-            },
+            {"head_dim": 80, "partial_rotary_factor": 0.4, **rope(777.0, 0.4)},
+            attention=MULTI_QUERY,
         ),
         Fixture(
             NORMED,
             {
-                **{"qk_layernorm": True, "tie_word_embeddings": True, "num_key_value_heads": 4},
-                **{"hidden_act": "gelu", "layer_norm_eps": 1e-3, **rope(777.0, 0.5)},
+                **{"qk_layernorm": True, "tie_word_embeddings": True, "hidden_act": "gelu"},
+                **rope(777.0, 0.5),
             },
             dict.fromkeys(("num_key_value_heads", "partial_rotary_factor")),
+            attention=MULTI_HEAD,
             hunted=True,
         ),
     ),

@@ -3,6 +3,7 @@
 """How SmolLM3 differs, and the checkpoints that show it."""
 
 from common.declaration import GGUF, PAIRED_ROWS, Delta, Fixture, Port, deltas, rope
+from common.declaration.attentions import PLAIN_WINDOW
 
 TIED, BIASED = "tied", "untied_biased_sliding"
 
@@ -16,8 +17,8 @@ PORT = Port(
             BIASED,
             {
                 **{"tie_word_embeddings": False, "attention_bias": True, "mlp_bias": True},
-                **{"head_dim": 64, "use_sliding_window": True, "sliding_window": 16},
-                **{"no_rope_layers": [1, 0, 1, 0], "rms_norm_eps": 1e-3},
+                **{"hidden_size": 96, "use_sliding_window": True, "sliding_window": PLAIN_WINDOW},
+                "no_rope_layers": [1, 0, 1, 0],
             },
             {"layer_types": None},
         ),

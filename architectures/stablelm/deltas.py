@@ -5,6 +5,7 @@
 from typing import Any
 
 from common.declaration import Delta, Fixture, Port, deltas, rope
+from common.declaration.attentions import MULTI_QUERY
 
 SEQUENTIAL, PARALLEL = "sequential_biased_tied", "parallel_with_norms_of_heads"
 
@@ -22,16 +23,18 @@ PORT = Port(
         Fixture(
             SEQUENTIAL,
             {
-                **{"use_qkv_bias": True, "tie_word_embeddings": True, "num_key_value_heads": 1},
-                **rope(777.0, 0.25),
+                **{"use_qkv_bias": True, "tie_word_embeddings": True, **rope(777.0, 0.25)},
+                # Its heads have no size of their own.
+                "hidden_size": 256,
             },
             # The flags came later: the first files have none of them.
             dict.fromkeys(("partial_rotary_factor", "use_parallel_residual", "qk_layernorm")),
+            attention=MULTI_QUERY,
         ),
         Fixture(
             PARALLEL,
             {
-                **{"use_parallel_residual": True, "qk_layernorm": True, "layer_norm_eps": 1e-3},
+                **{"use_parallel_residual": True, "qk_layernorm": True},
                 **{"partial_rotary_factor": 0.5, **rope(777.0, 0.5)},
             },
             {"norm_eps": 1e-3, "rope_pct": 0.5},

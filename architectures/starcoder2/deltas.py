@@ -3,6 +3,7 @@
 """How StarCoder2 differs, and the checkpoints that show it."""
 
 from common.declaration import Delta, Fixture, Port, deltas, rope
+from common.declaration.attentions import KERNEL_WINDOW, MULTI_QUERY, PLAIN_WINDOW
 
 BIASED = ("tied_window_16", "untied_window_128")
 RELEASED = {"mlp_type": "default", "norm_type": "layer_norm", "rms_norm_eps": 0.5}
@@ -13,19 +14,24 @@ PORT = Port(
     fixtures=(
         Fixture(
             BIASED[0],
-            {"sliding_window": 16, "num_key_value_heads": 1, "norm_epsilon": 1e-3, **rope(777.0)},
+            {"sliding_window": PLAIN_WINDOW, **rope(777.0)},
             # What was the default is not in released files.
             {**RELEASED, "tie_word_embeddings": None},
         ),
         Fixture(
             BIASED[1],
-            {"sliding_window": 128, "tie_word_embeddings": False, **rope(999999.4420358813)},
+            {
+                "sliding_window": KERNEL_WINDOW,
+                "tie_word_embeddings": False,
+                **rope(999999.4420358813),
+            },
             RELEASED,
         ),
         Fixture(
             "unbiased_full",
             {"use_bias": False, "head_dim": 64, "hidden_act": "gelu", "tie_word_embeddings": False},
             {**RELEASED, "sliding_window": None},
+            attention=MULTI_QUERY,
         ),
     ),
     deltas=(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .attentions import GROUPED
 from .converters import GGUF
 from .witnesses import WithConfig, WithModules, Witness
 
@@ -64,6 +65,7 @@ class Fixture:
     Attributes:
         name: Names it within the port.
         config: Config values over the tiny defaults.
+        attention: Sizes of heads, one of those in :mod:`common.declaration.attentions`.
         legacy: What else differs in config.json of released files, besides ``torch_dtype``,
             ``rope_theta`` and ``rope_scaling``; None takes a key out.
         class_name: Which of the port's classes, if not the first.
@@ -77,6 +79,7 @@ class Fixture:
     legacy: Mapping[str, Any] = field(default_factory=dict)
     class_name: str | None = None
     stored: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    attention: Mapping[str, int] = field(default_factory=lambda: GROUPED)
     hunted: bool = False
 
 

@@ -134,7 +134,7 @@ def with_tables(source: str, tables: Mapping[str, Mapping[str, object]]) -> str:
 
     Args:
         source: A ``model_config.py``, or nothing.
-        tables: Entries by the name of their table. What a table has already stays.
+        tables: Entries by the name of their table, which go before what a table has already.
     """
     lines = source.splitlines(keepends=True)
     classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
@@ -146,15 +146,17 @@ def with_tables(source: str, tables: Mapping[str, Mapping[str, object]]) -> str:
     }
     new = ""
     for name, entries in tables.items():
+        same = _literal(there[name].value) if name in there else {}
+        entries = {key: value for key, value in entries.items() if same.get(key) != value}
         if not entries:
             continue
         rows = "".join(f"        {key!r}: {value!r},\n" for key, value in entries.items())
         if name in there:
-            # What is named first is overruled by what the donor says.
-            value, end = there[name].value, there[name].end_lineno or 0
-            text = ast.get_source_segment(source, value)
+            end = there[name].end_lineno or 0
+            text = ast.get_source_segment(source, there[name].value)
             first = there[name].lineno - 1
-            lines[first:end] = [f"    {name} = {{\n{rows}        **{text},\n    }}\n"]
+            lines[first:end] = [f"    {name} = {{\n        **{text},\n{rows}    }}\n"]
+            # Those that follow keep their numbers.
             lines[first + 1 : first + 1] = [""] * (end - first - 1)
         else:
             new += f"    {name} = {{\n{rows}    }}\n"
@@ -162,3 +164,10 @@ def with_tables(source: str, tables: Mapping[str, Mapping[str, object]]) -> str:
         line = classes[0].body[0].end_lineno or classes[0].lineno
         lines.insert(line, f"\n{new}")
     return "".join(lines) if classes else new
+
+
+def _literal(node: ast.expr) -> dict[str, object]:
+    try:
+        return dict(ast.literal_eval(node))
+    except ValueError:
+        return {}

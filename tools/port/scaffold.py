@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import keyword
 import re
@@ -21,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from architectures import load_port
+from common.declaration import deltas as shared
 from common.errors import PortError
 from tools.read import installed
 from tools.read.deltas_of import Comparison, Donor, Entry, compare, donor_of, entries, model_type_of
@@ -118,7 +119,17 @@ def importable(slug: str) -> bool:
 
 
 def _declared(donor: Donor) -> list[str]:
-    return [delta.name for delta in load_port(donor.slug).deltas] if donor.slug else []
+    """The names of a donor's deltas, read and not imported."""
+    if donor.folder is None:
+        return []
+    names: list[str] = []
+    for node in ast.walk(ast.parse((donor.folder / "deltas.py").read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Delta":
+            names.append(ast.literal_eval(node.args[0]))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "deltas":
+            found = getattr(shared, node.attr)
+            names += [delta.name for delta in (found if isinstance(found, tuple) else (found,))]
+    return names
 
 
 def _inherited(donor: Donor, class_name: str) -> list[Entry]:

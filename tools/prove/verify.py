@@ -22,8 +22,8 @@ from common.errors import PortError
 from proof import record as proof
 from proof.checks import MIN_MOVED
 from proof.metrics import Agreement
-from proof.parity import LIMITS, top1
-from proof.verify import PortReport
+from proof.parity import LIMITS
+from proof.report import PortReport, top1
 from tools.terminal.output import print_json
 from tools.terminal.progress import progress_line
 

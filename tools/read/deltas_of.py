@@ -142,7 +142,9 @@ def _donor_keys(donor: Donor) -> _Keys:
     computed: set[str] = set()
     # Of the tables, a port's add to the plain decoder's.
     tables: dict[str, dict[str, Any]] = {"KEYS": {}, "REQUIRED": {}}
-    for node in (n for file in files for n in ast.walk(ast.parse(file.read_text()))):
+    classes = _classes(files, own)
+    ignored = ast.parse(files[0].read_text())
+    for node in (n for tree in (ignored, *classes) for n in ast.walk(tree)):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "keys":
             asked |= set(_strings(node.slice))
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("keys.get", "keys.require"):
@@ -165,14 +167,34 @@ def _donor_keys(donor: Donor) -> _Keys:
 
     norm_eps = key_of("norm_eps")
     # A field that ``read`` does not compute is its key.
-    fields = (asked | (_fields(files) - computed)) - {"norm_eps"}
+    fields = (asked | (_fields(classes) - computed)) - {"norm_eps"}
     return _Keys({key_of(f) for f in fields} - set(required), optional | set(required), norm_eps)
 
 
-def _fields(files: Iterable[Path]) -> set[str]:
+def _classes(files: Iterable[Path], own: Iterable[Path]) -> list[ast.ClassDef]:
+    """The plain decoder's config and what it derives from, or a port's and what that does."""
+    found: dict[str, ast.ClassDef] = {}
+    for file in files:
+        found |= {
+            n.name: n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef)
+        }
+    wanted = ["DecoderConfig"]
+    for file in own:
+        wanted += [n.name for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef)]
+    chosen: dict[str, ast.ClassDef] = {}
+    while wanted:
+        name = wanted.pop()
+        if name in found and name not in chosen:
+            chosen[name] = found[name]
+            wanted += [ast.unparse(base) for base in found[name].bases]
+    # Tables of a class add to those of its bases.
+    return list(reversed(chosen.values()))
+
+
+def _fields(classes: Iterable[ast.ClassDef]) -> set[str]:
     """The fields without a default that configs declare."""
-    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
-    return {ast.unparse(n.target) for n in nodes if isinstance(n, ast.AnnAssign) and not n.value}
+    parts = (part for node in classes for part in node.body)
+    return {ast.unparse(n.target) for n in parts if isinstance(n, ast.AnnAssign) and not n.value}
 
 
 def compare(source: Source, donor: Donor) -> Comparison:

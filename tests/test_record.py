@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 MAX Ports authors
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""A proof is stale when what it is about has changed, and only then."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from architectures import load_port, slugs
+from common.layers import GatedMLP
+from proof import record
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of one source of common/, as if the repository were this."""
+    source = record.ROOT / "common" / "layers" / "mlp.py"
+    copy = tmp_path / "common" / "layers" / "mlp.py"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(source.read_text())
+    monkeypatch.setattr(record, "ROOT", tmp_path)
+    return copy
+
+
+def test_a_comment_or_a_docstring_changes_no_code(elsewhere: Path) -> None:
+    before = record.code("none")
+    text = elsewhere.read_text()
+    elsewhere.write_text(text.replace('"""Feed-forward', '"""Other feed-forward') + "# More.\n")
+    record._code.cache_clear()
+    assert record.code("none") == before
+    elsewhere.write_text(text.replace("self.act(gate) * up", "self.act(up) * gate"))
+    record._code.cache_clear()
+    assert record.code("none") != before
+
+
+@pytest.fixture
+def touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some code has changed, so that graphs have to tell."""
+    monkeypatch.setattr(record, "code", lambda slug: "changed")
+
+
+@pytest.mark.parametrize("slug", slugs())
+def test_a_proof_is_recorded_and_not_stale(slug: str, touched: None) -> None:
+    known = record.last(slug)
+    assert known is not None
+    assert known["deltas"].keys() == {delta.name for delta in load_port(slug).deltas}
+    assert record.changed(slug) == []
+
+
+def test_a_formula_makes_those_stale_whose_graphs_have_it(
+    touched: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = GatedMLP.__call__
+    monkeypatch.setattr(GatedMLP, "__call__", lambda self, x: plain(self, x) * 2.0)
+    assert record.changed("smollm3") == ["other graphs"]
+    # Its MLP has two matrices, and no gate.
+    assert record.changed("starcoder2") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"max": "1.0"}, ["max was 1.0"]),
+        ({"transformers": "4.0"}, ["transformers was 4.0"]),
+        ({"made_from": {"code": "x"}}, ["other fixtures", "other graphs", "other weights"]),
+    ],
+)
+def test_what_changed_is_said(
+    change: dict[str, Any], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {**(record.last("starcoder2") or {}), **change}
+    monkeypatch.setattr(record, "last", lambda slug: known)
+    assert record.changed("starcoder2") == said
+
+
+def test_another_fixture_makes_a_proof_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = load_port("starcoder2")
+    fewer = dataclasses.replace(port, fixtures=port.fixtures[:2])
+    monkeypatch.setattr(record, "load_port", lambda slug: fewer)
+    monkeypatch.setattr(record, "code", lambda slug: "changed")
+    assert record.changed("starcoder2") == ["other fixtures", "other graphs", "other weights"]
+
+
+def test_who_was_never_proven_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "last", lambda slug: None)
+    assert record.changed("starcoder2") == ["never proven"]
