@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compares compiling the graphs of all ports as one module with compiling each port's apart.
+"""What compiling costs as ports come: CPU seconds of one port, of a quarter of all, of half.
 
-It runs what Bazel's action runs, with nothing cached. Prints CPU seconds (user and system) and the
-ratio, and writes them next to this file.
+It runs what Bazel's actions run, with nothing cached; only compiles are timed. Prints the curve and
+what a port and a graph more cost in its last quarter, and writes them next to this file.
 
     .venv/bin/python bench/batch_compile.py
 """
@@ -19,40 +19,65 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def cpu_seconds(slugs: list[str]) -> dict[str, float]:
-    """Compiles the fixtures of ``slugs`` in one process; returns its CPU and wall seconds."""
+def run(script: str, *arguments: str) -> None:
+    """Runs a build action's script in a process of its own."""
+    subprocess.run(
+        [sys.executable, f"bazel/{script}", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def compiled(traced: Sequence[Path]) -> dict[str, Any]:
+    """Compiles what some folders hold as one module; returns its CPU and wall seconds."""
+    graphs = sum(len(json.loads((t / "compiled.json").read_text())["bodies"]) for t in traced)
     with tempfile.TemporaryDirectory() as out:
         before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-        subprocess.run(
-            [sys.executable, "bazel/compile_graphs.py", out, "cpu", *slugs],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        run("compile_graphs.py", "decoders", "cpu", out, *map(str, traced))
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu_s": round(used, 1), "wall_s": round(time.monotonic() - began, 1)}
+    return {
+        "ports": len(traced),
+        "graphs": graphs,
+        "cpu_s": round(used, 1),
+        "wall_s": round(time.monotonic() - began, 1),
+    }
 
 
 def main() -> None:
-    """Runs the comparison over all ports."""
+    """Draws the curve over all ports, in the order of their names."""
     sys.path.insert(0, str(ROOT))
     from architectures import slugs
 
-    apart = {slug: cpu_seconds([slug]) for slug in slugs()}
-    together = cpu_seconds(slugs())
+    ports = slugs()
+    counts = sorted({1, *(max(1, len(ports) * n // 4) for n in (1, 2, 3, 4))})
+    with tempfile.TemporaryDirectory() as scratch:
+        traced = [Path(scratch) / slug for slug in ports]
+        for slug, folder in zip(ports, traced, strict=True):
+            beside, hunted = (Path(scratch) / f"{slug}_{kind}" for kind in ("beside", "hunted"))
+            for made in (folder, beside, hunted):
+                made.mkdir()
+            run("trace_graphs.py", "cpu", slug, str(folder), str(beside), str(hunted))
+        curve = [compiled(traced[:count]) for count in counts]
+    last, before = curve[-1], curve[-2]
+    more = last["cpu_s"] - before["cpu_s"]
     result = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
-        "apart": apart,
-        "together": together,
-        "ratio": round(together["cpu_s"] / sum(run["cpu_s"] for run in apart.values()), 3),
+        "curve": curve,
+        "last_quarter": {
+            "cpu_s_a_port": round(more / (last["ports"] - before["ports"]), 1),
+            "cpu_s_a_graph": round(more / (last["graphs"] - before["graphs"]), 1),
+        },
     }
     print(json.dumps(result, indent=2))
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")

@@ -83,7 +83,7 @@ class Oracle:
 
         Args:
             tokens: A row.
-            router: The class that chooses, as :class:`common.testing.declare.Port` says.
+            router: The class that chooses, as :class:`common.declaration.Port` says.
         """
         import torch
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Compiled graphs: what differs is refused by name, and nothing half-made is ever taken.
 
-COMPILED is a real directory, the one that the tests of the port below run from.
+COMPILED and BESIDE are real directories, those that the tests of the port below run from.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ def compiled() -> Path:
     return Path(os.environ["COMPILED"]).resolve()
 
 
+def beside() -> Path:
+    return Path(os.environ["BESIDE"]).resolve()
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A directory of compiled graphs whose record may be rewritten."""
@@ -62,7 +66,7 @@ def collected(fixture: Fixture, directory: Path) -> Batch:
     """One decoder, traced and waiting."""
     write_checkpoint(PORT, fixture, directory)
     batch = Batch()
-    with reusing(compiled()), batch.collecting(NAME):
+    with reusing(beside()), batch.collecting(NAME):
         build(directory, max_batch_size=len(PROMPTS))
     return batch
 
@@ -116,7 +120,7 @@ def test_what_is_damaged_is_said(copy: Path, tmp_path: Path) -> None:
 
 def test_artifacts_say_nothing_of_the_machine_that_made_them() -> None:
     places = (b"/home/", b"/root/", b"/tmp/", b"execroot", b"site-packages", b".runfiles")
-    for file in compiled().iterdir():
+    for file in (*compiled().iterdir(), *beside().iterdir()):
         content = file.read_bytes()
         assert [place for place in places if place in content] == [], file.name
 

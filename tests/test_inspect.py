@@ -248,7 +248,7 @@ def test_a_file_that_cannot_be_written_is_named(
     before = sorted(tmp_path.rglob("*"))
     code, out, err = ports_here(capsys, "inspect", model, "--output", str(file))
     assert (code, out) == (2, "")
-    assert err.startswith(f"ports: {file} cannot be written: ")
+    assert err.startswith(f"ports: cannot write {file}: ")
     assert len(err.splitlines()) == 1
     assert sorted(tmp_path.rglob("*")) == before
 

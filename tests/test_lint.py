@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ["architectures", "bazel", "bench", "common", "tests", "tools"]
+FOLDERS = ["architectures", "bazel", "bench", "common", "hunt", "proof", "tests", "tools"]
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from architectures import load_port, slugs
 from common.layers import GatedMLP
 from proof import record
+from tests.support import ports
+from tools.prove.verify import _stale
 
 
 @pytest.fixture
@@ -88,3 +91,24 @@ def test_another_fixture_makes_a_proof_stale(monkeypatch: pytest.MonkeyPatch) ->
 def test_who_was_never_proven_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record, "last", lambda slug: None)
     assert record.changed("starcoder2") == ["never proven"]
+
+
+def test_verify_takes_what_is_stale_and_says_what_it_passes_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {"gpt2": ["other graphs"]}
+    monkeypatch.setattr(record, "changed", lambda slug: changes.get(slug, []))
+    log = Console(stderr=True, width=200)
+    assert _stale(["cohere2", "gpt2"], "float32", log) == ["gpt2"]
+    said = capsys.readouterr().err
+    assert "gpt2: other graphs" in said
+    assert "passed over, since proven as they are: cohere2; --all proves them too" in said
+    monkeypatch.setattr(record, "last", lambda slug: {"parity": {"float32": {}}})
+    assert _stale(["cohere2"], "bfloat16", log) == ["cohere2"]
+    assert "cohere2: never proven in bfloat16" in capsys.readouterr().err
+
+
+def test_all_takes_no_names() -> None:
+    ran = ports("verify", "gpt2", "--all")
+    assert ran.returncode == 2
+    assert ran.stderr == "ports: --all proves every port: name none with it\n"

@@ -68,6 +68,25 @@ def print_report(report: PortReport, console: Console) -> None:
     console.print(f"{report.slug}: {verdict}")
 
 
+def _stale(slugs: list[str], encoding: str, log: Console) -> list[str]:
+    """Returns the ports that have to be proven, and says why, and which are passed over."""
+    stale: dict[str, list[str]] = {}
+    with progress_line(log) as progress:
+        for slug in slugs:
+            progress(f"{slug}: what has changed since its proof")
+            known = proof.last(slug)
+            never = known is not None and encoding not in known["parity"]
+            changed = proof.changed(slug) + [f"never proven in {encoding}"] * never
+            if changed:
+                stale[slug] = changed
+    for slug, changed in stale.items():
+        log.print(f"{slug}: {', '.join(changed)}", highlight=False)
+    if passed := [slug for slug in slugs if slug not in stale]:
+        said = f"passed over, since proven as they are: {', '.join(passed)}"
+        log.print(f"{said}; --all proves them too", highlight=False)
+    return list(stale)
+
+
 def _verify_tier(number: int, ports: list[Port], as_json: bool, log: Console) -> None:
     chosen = TIERS[number - 1]
     if chosen.run is None:
@@ -89,8 +108,12 @@ def _verify_tier(number: int, ports: list[Port], as_json: bool, log: Console) ->
 
 def verify(
     ports: Annotated[
-        list[str] | None, typer.Argument(metavar="[SLUG]...", help="Ports; all if none.")
+        list[str] | None,
+        typer.Argument(metavar="[SLUG]...", help="Ports; if none, those whose proof is stale."),
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Prove all ports, also those proven as they are.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     compiled: Annotated[
         Path | None, typer.Option(help="What `./ports compile` made of these ports.")
@@ -112,6 +135,8 @@ def verify(
 ) -> None:
     """Proves ports against transformers in float32, on the CPU. Exit code 0 if all holds.
 
+    Without names it proves the ports whose graphs, weight plans or fixtures have changed since
+    their last proof, or that were proven with another MAX or transformers.
     Without --tier this is logit parity, which finds all that the others find on tiny checkpoints.
     A tier that cannot run here prints the command to run elsewhere, with exit code 3.
 
@@ -120,9 +145,14 @@ def verify(
     os.environ["HF_HUB_OFFLINE"] = "1"
     if encoding not in LIMITS:
         raise PortError(f"no encoding {encoding!r}; ports compute in {' or '.join(LIMITS)}")
-    declared = [load_port(slug) for slug in ports or slugs()]
+    if ports and everything:
+        raise PortError("--all proves every port: name none with it")
     # Standard output is the result's; progress is for people.
     log = Console(stderr=True)
+    chosen = ports or slugs()
+    if not ports and not everything and tier in (None, len(TIERS)):
+        chosen = _stale(chosen, encoding, log)
+    declared = [load_port(slug) for slug in chosen]
     if tier is not None and tier < len(TIERS):
         if encoding != "float32" or compiled or record:
             raise PortError("--encoding, --compiled and --record are for tier 6, the logits")

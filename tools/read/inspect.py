@@ -8,9 +8,7 @@ is imported.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -21,6 +19,7 @@ import typer
 from rich.console import Console
 
 from common.errors import PortError
+from tools.terminal.files import write_whole
 from tools.terminal.output import json_text, print_json
 
 from . import installed
@@ -258,22 +257,3 @@ def inspect(
         print_json(inspection.to_json())
     else:
         print_inspection(inspection, Console(highlight=False))
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Writes a file, or leaves what was there.
-
-    Raises:
-        PortError: If it cannot be written.
-    """
-    try:
-        handle, scratch = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
-    except OSError as error:
-        raise PortError(f"{file} cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "w") as out:
-            out.write(text)
-        os.replace(scratch, file)
-    except OSError as error:
-        Path(scratch).unlink()
-        raise PortError(f"{file} cannot be written: {error.strerror}") from None
