@@ -24,7 +24,8 @@ from proof.batch import Batch
 from proof.checkpoints import write_checkpoint
 from proof.compile import reusing
 from proof.harness import build
-from tests.planted.faults import FAULTS, Fault
+from tests.planted import FAULTS
+from tests.planted.kinds import Fault
 
 if TYPE_CHECKING:
     from hunt.divergence import Hunt, Table

@@ -225,15 +225,11 @@ def _number(value: float) -> float | str:
 
 def _checkpoint(port: Port, fixture: Any) -> tuple[str, dict[str, Any], int]:
     """A fixture's class, whole config and seed."""
-    from transformers import AutoConfig
-
-    from proof.checkpoints import TINY
+    from proof.checkpoints import fixture_values
 
     name = fixture.class_name or port.class_name
     model_type = port.classes[name]
-    default = AutoConfig.for_model(model_type)
-    known = {key: value for key, value in TINY.items() if hasattr(default, key)}
-    config = {"model_type": model_type, **known, **fixture.config}
+    config = {"model_type": model_type, **fixture_values(fixture, model_type)}
     return name, config, 0
 
 
