@@ -5,7 +5,7 @@
 It runs what Bazel's actions run, with nothing cached; only compiles are timed. Prints the curve and
 what a port and a graph more cost in its last quarter, and writes them next to this file.
 
-    .venv/bin/python bench/batch_compile.py
+    .venv/bin/python bench/batch_compile.py [COUNT...]
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def main() -> None:
     from architectures import slugs
 
     ports = slugs()
-    counts = sorted({1, *(max(1, len(ports) * n // 4) for n in (1, 2, 3, 4))})
+    counts = [int(count) for count in sys.argv[1:]]
+    counts = counts or sorted({1, *(max(1, len(ports) * n // 4) for n in (1, 2, 3, 4))})
     with tempfile.TemporaryDirectory() as scratch:
         traced = [Path(scratch) / slug for slug in ports]
         for slug, folder in zip(ports, traced, strict=True):
