@@ -87,6 +87,11 @@ def hide(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "port_names", lambda: names)
 
 
+def whole(text: str) -> str:
+    """Returns a text without a character at its end that is not finished: MAX keeps it back."""
+    return text.rstrip("\N{REPLACEMENT CHARACTER}")
+
+
 def write_config(directory: Path, config: Mapping[str, Any]) -> Path:
     """Writes a config.json, without the keys whose value is ``...``; returns the directory."""
     directory.mkdir(exist_ok=True)
