@@ -87,7 +87,7 @@ def hide(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "port_names", lambda: names)
 
 
-def whole(text: str) -> str:
+def finished(text: str) -> str:
     """Returns a text without a character at its end that is not finished: MAX keeps it back."""
     return text.rstrip("\N{REPLACEMENT CHARACTER}")
 

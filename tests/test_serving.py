@@ -26,7 +26,7 @@ from common.errors import PortError
 from proof.checkpoints import write_checkpoint
 from proof.metrics import log_softmax
 from proof.oracle import Oracle
-from tests.support import whole
+from tests.support import finished
 from tools.prove.compare import ALIGNED, DIVERGED, PROBE, compared
 from tools.prove.tiers import (
     SMALL as EXTRA,
@@ -91,7 +91,7 @@ def test_greedy_completion_and_logprobs_are_those_of_transformers(served: Served
     # σ is about 1 here, so this is the bar of every parity test.
     np.testing.assert_allclose(logprobs.token_logprobs, expected, atol=1e-4)
     expected_text = tokenizer.decode(tokens[-24:], skip_special_tokens=True)
-    assert whole(answer.choices[0].text) == whole(expected_text) != ""
+    assert finished(answer.choices[0].text) == finished(expected_text) != ""
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 24
 
@@ -138,7 +138,7 @@ def test_compare_finds_the_server_aligned(served: Served) -> None:
     assert [probe.tokens for probe in found.probe] == list(PROBE)
     # Far nearer than the verdict asks.
     assert max(probe.rel_diff for probe in found.probe) < 1e-3
-    assert whole(found.text.transformers) == whole(found.text.max) != ""
+    assert finished(found.text.transformers) == finished(found.text.max) != ""
     assert found.text.same == found.text.tokens
 
 
@@ -237,7 +237,7 @@ def test_serve_becomes_a_server_that_answers(checkpoint: Path, tmp_path: Path) -
 def test_a_stopped_server_leaves_nothing(checkpoint: Path, tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from tests.support import whole
+from tests.support import finished
 from tools.run.serving import Server, command, free_port
 port = free_port()
 server = Server(command(Path({str(checkpoint)!r}), port=port, max_length=512, extra={EXTRA}), port)
