@@ -147,7 +147,7 @@ def with_tables(source: str, tables: Mapping[str, Mapping[str, object]]) -> str:
     new = ""
     for name, entries in tables.items():
         same = _literal(there[name].value) if name in there else {}
-        entries = {key: value for key, value in entries.items() if same.get(key) != value}
+        entries = {k: v for k, v in entries.items() if k not in same or same[k] != v}
         if not entries:
             continue
         rows = "".join(f"        {key!r}: {value!r},\n" for key, value in entries.items())
