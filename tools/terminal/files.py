@@ -29,7 +29,7 @@ def write_whole(file: Path, text: str, *, new: bool = False) -> None:
     if new and (file.exists() or file.is_symlink()):
         raise PortError(f"{file} exists; nothing is overwritten")
     if file.is_dir():
-        raise PortError(f"{file} is a folder; name a file")
+        raise PortError(f"cannot write {file}: it is a folder")
     try:
         handle, scratch = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
     except OSError as error:
