@@ -9,6 +9,7 @@ What is found here becomes the plan that a person accepts, and the entries of a 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ def _donor_keys(donor: Donor) -> _Keys:
     # Of the tables, a port's add to the plain decoder's.
     tables: dict[str, dict[str, Any]] = {"KEYS": {}, "REQUIRED": {}}
     classes = _classes(files, own)
-    ignored = ast.parse(files[0].read_text())
+    ignored = _tree(files[0])
     for node in (n for tree in (ignored, *classes) for n in ast.walk(tree)):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "keys":
             asked |= set(_strings(node.slice))
@@ -171,16 +172,19 @@ def _donor_keys(donor: Donor) -> _Keys:
     return _Keys({key_of(f) for f in fields} - set(required), optional | set(required), norm_eps)
 
 
+@functools.cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 def _classes(files: Iterable[Path], own: Iterable[Path]) -> list[ast.ClassDef]:
     """The plain decoder's config and what it derives from, or a port's and what that does."""
     found: dict[str, ast.ClassDef] = {}
     for file in files:
-        found |= {
-            n.name: n for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef)
-        }
+        found |= {n.name: n for n in _tree(file).body if isinstance(n, ast.ClassDef)}
     wanted = ["DecoderConfig"]
     for file in own:
-        wanted += [n.name for n in ast.parse(file.read_text()).body if isinstance(n, ast.ClassDef)]
+        wanted += [n.name for n in _tree(file).body if isinstance(n, ast.ClassDef)]
     chosen: dict[str, ast.ClassDef] = {}
     while wanted:
         name = wanted.pop()
