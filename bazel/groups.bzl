@@ -3,9 +3,9 @@
 
 """Which ports compile together."""
 
-# Ports of a group, about. A compile takes some 150 CPU seconds, and 26 more for each fixture, and
-# keeps 1.3 cores busy (11 ports, 23 fixtures: 747 CPU seconds in 557). So a group of 19 ports, the
-# most that hashing makes, is done within 15 minutes.
+# Ports of a group, about. A compile takes some 100 CPU seconds, and 17 more for each fixture, and
+# keeps one core busy (11 ports, 23 fixtures that share attentions: 484 CPU seconds, 4.1 GB). So a
+# group of 19 ports, the most that hashing makes, is done within 15 minutes.
 GROUP_SIZE = 12
 
 def _digest(name):

@@ -3,7 +3,7 @@
 """The attentions that fixtures draw from.
 
 Attention is what compiling costs: one with sizes, a mask or positions of its own takes 20 to 30 CPU
-seconds, and a graph whose attention is compiled already takes a few (bench/batch_compile.json). So
+seconds, and a graph whose attention is compiled already takes a few (bench/batch_compile.py). So
 fixtures share a few, which between them have each size that matters. A port has another only if its
 model has heads like no other's.
 """
