@@ -112,7 +112,7 @@ def test_nothing_longer_than_the_positions_is_served() -> None:
 
 
 def test_a_missing_key_is_named_with_near_ones() -> None:
-    config = AutoConfig.for_model("llama", layer_types=["full_attention"])
+    config = AutoConfig.for_model("llama", num_hidden_layers=1, layer_types=["full_attention"])
     with pytest.raises(PortError, match=r"no 'layer_norm_eps' \(nearest: .*rms_norm_eps"):
         Cohere2Config.from_huggingface(config)
 
