@@ -112,34 +112,37 @@ PORTS = {
         {"import": "did not expose an `ARCHITECTURES` list"},
     ),
     "an adapter that is a closure": (
-        *("weight_adapters.py", "Adapter(SmolLM3Config, weight_map)"),
-        "Adapter(SmolLM3Config, lambda config: weight_map(config))",
+        *("arch.py", "Model,\n    weight_map,"),
+        "Model,\n    lambda config: weight_map(config),",
         {"import": "pickle"},
     ),
     "a part that does not build": (
-        *("{slug}.py", "mlp=GatedMLP(self.config,", "mlp=GatedMLP(self,"),
+        *("{slug}.py", "return GatedMLP(self.config,", "return GatedMLP(self,"),
         {"graph": "AttributeError: ", "adapter": "AttributeError: ", "docstrings": "AttributeE"},
     ),
     "a part that only fails when it is called": (
-        *("{slug}.py", "post_attention_layernorm=self.norm_layer(),"),
-        "post_attention_layernorm=None,",
-        {"graph": "TypeError: 'NoneType'", "adapter": "is not a parameter of the graph"},
+        *("{slug}.py", "return GatedMLP(self.config, bias=self.config.mlp_bias)", "return None"),
+        {
+            "graph": "TypeError: 'NoneType'",
+            "adapter": "is not a parameter of the graph",
+            "docstrings": "no fixture's graph has it: ",
+        },
     ),
     "a rule forgotten": (
         *("weight_adapters.py", 'WeightMap(RenameParts("model"))', "WeightMap()"),
         {"adapter": "is not a parameter of the graph"},
     ),
-    "a line beyond the reference": (
-        *("deltas.py", "modeling_smollm3.py:211", "modeling_smollm3.py:99999"),
-        {"deltas": "NoPE layers: transformers has no modeling_smollm3.py:99999"},
+    "a method that the reference has not": (
+        *("deltas.py", "SmolLM3Attention.forward", "SmolLM3Attention.backward"),
+        {"deltas": "NoPE layers: transformers has no SmolLM3Attention.backward"},
     ),
     "a witness to come": (
-        *("deltas.py", 'off("mlp_bias")', 'Unimplemented("say how")'),
-        {"deltas": "1 not implemented: MLP biases"},
+        *("deltas.py", '{"no_rope_layers": [1, 1, 1, 1]}', 'Unimplemented("say how")'),
+        {"deltas": "1 not implemented: NoPE layers"},
     ),
     "a false sentence": (
         *("arch.py", "Registers SmolLM3.", "Registers Qwen3."),
-        {"docstrings": 'lie in arch.py:7: names Qwen3, and not in a "derives from"'},
+        {"docstrings": 'lie in arch.py:3: names Qwen3, and not in a "derives from"'},
     ),
     "no Python": ("model.py", "class ", "klass ", {"import": "SyntaxError"}),
 }
@@ -153,7 +156,7 @@ def test_a_ports_fault_shuts_its_gates(case: str, folder: Path, whole: Path) -> 
     assert old in text
     new_text = text.replace(old, new, 1)
     if "Unimplemented" in new_text:
-        new_text = new_text.replace("import Delta,", "import Unimplemented, Delta,")
+        new_text = new_text.replace("import GGUF,", "import GGUF, Unimplemented,")
     file.write_text(new_text)
     tried = run(str(folder), [str(whole)], Phase.VERIFY)
     shut = {gate.name: gate.why for gate in tried if not gate.passed}
