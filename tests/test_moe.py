@@ -137,6 +137,6 @@ def test_choices_of_experts_that_could_turn_are_rejected(tmp_path: Path) -> None
     drawn = write_checkpoint(replace(port, router=None), fixture, tmp_path / "drawn")
     problems = list(checks.check_oracle(port, fixture, Oracle(drawn)))
     assert len(problems) == len(PROMPTS)
-    assert problems[2] == "top_2_of_8: after 130 tokens, experts tie by 2e-05"
+    assert problems[2].startswith("top_2_of_8: after 130 tokens, experts tie by ")
     settled = write_checkpoint(port, fixture, tmp_path / "settled")
     assert list(checks.check_oracle(port, fixture, Oracle(settled))) == []
