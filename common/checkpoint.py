@@ -9,6 +9,7 @@ hostile: no code of theirs runs, no tensor is read, and a link out of the checkp
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,11 @@ from safetensors import SafetensorError, safe_open
 
 from common.errors import PortError
 
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+#: Of weights in formats, or under names, that are not loaded.
+WEIGHT_SUFFIXES = frozenset((".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".h5", ".npz"))
 
 
 @dataclass(frozen=True)
@@ -65,49 +70,79 @@ def _json_object(file: Path) -> dict[str, Any]:
 def _inside(file: Path) -> Path:
     """Returns ``file`` if what it is, or links to, belongs to the checkpoint.
 
-    The Hub's cache links a snapshot's files to ``blobs`` of the same repository.
+    Download tools link a checkpoint's files to a folder ``blobs`` of their cache, named by content.
 
     Raises:
         PortError: If it links elsewhere.
     """
-    folder = file.parent.resolve()
-    homes = [folder]
-    if folder.parent.name == "snapshots":
-        homes.append(folder.parents[1] / "blobs")
     target = file.resolve()
-    if not any(target.is_relative_to(home) for home in homes):
+    if not target.is_relative_to(file.parent.resolve()) and target.parent.name != "blobs":
         raise PortError(f"{file} links to {target}, which is outside the checkpoint")
     return file
 
 
 def weight_files(directory: Path) -> list[Path]:
-    """Returns the weight files: the safetensors that the index names, or all; else one GGUF.
+    """Returns the files that are the checkpoint, as transformers chooses; else the one GGUF.
+
+    It takes the file that ``transformers_weights`` of config.json names, else model.safetensors,
+    else the shards that the index names, and nothing else that lies there
+    (``modeling_utils._get_resolved_checkpoint_files``).
 
     Raises:
         PortError: If there is none, or several GGUF files, the index is no index, or it names a
             file that is not there.
     """
-    index = directory / INDEX
-    if not index.is_file():
-        files = sorted(directory.glob("*.safetensors")) or sorted(directory.glob("*.gguf"))
-        if not files:
-            raise PortError(
-                f"{directory} has no *.safetensors and no *.gguf; MAX loads no other format"
-            )
-        if files[0].suffix == ".gguf" and len(files) > 1:
-            raise PortError(f"{directory} has {len(files)} *.gguf; keep the one to serve")
-        return [_inside(file) for file in files]
-    try:
-        names = sorted(set(_json_object(_inside(index))["weight_map"].values()))
-        files = [directory / name for name in names]
-    except (TypeError, KeyError, AttributeError):
-        raise PortError(f"{index} has no weight_map from tensors to files") from None
+    named = read_config(directory).get("transformers_weights") or WEIGHTS
+    if named == WEIGHTS and not (directory / WEIGHTS).is_file():
+        named = INDEX
+    chosen = directory / str(named)
+    if named == INDEX and not chosen.is_file():
+        return [_inside(_only_gguf(directory))]
+    files = _shards(chosen) if chosen.name.endswith(".index.json") else [chosen]
     for file in files:
         if file.parent != directory:
-            raise PortError(f"{index} names {file}, which is outside the checkpoint")
+            raise PortError(f"{chosen} names {file}, which is outside the checkpoint")
         if not file.is_file():
-            raise PortError(f"{file} is missing, but {INDEX} names it; download it again")
+            by = CONFIG if file == chosen else chosen.name
+            raise PortError(f"{file} is missing, but {by} names it; download it again")
     return [_inside(file) for file in files]
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(_json_object(_inside(index))["weight_map"].values()))
+        return [index.parent / name for name in names]
+    except (TypeError, KeyError, AttributeError):
+        raise PortError(f"{index} has no weight_map from tensors to files") from None
+
+
+def _only_gguf(directory: Path) -> Path:
+    """Returns the GGUF file of a folder without weights that transformers would take.
+
+    Raises:
+        PortError: If there is none, or more than one; says what there is instead.
+    """
+    files = sorted(directory.glob("*.gguf"))
+    if any(re.search(r"-\d{5}-of-\d{5}\.gguf$", file.name) for file in files):
+        raise PortError(
+            f"{files[0]} is one part of a split GGUF; MAX loads whole files:"
+            " join the parts with llama-gguf-split --merge"
+        )
+    if len(files) > 1:
+        raise PortError(f"{directory} has {len(files)} *.gguf; keep the one to serve")
+    if files:
+        return files[0]
+    if (directory / "adapter_config.json").is_file():
+        raise PortError(
+            f"{directory} holds an adapter without its base model; merge the two"
+            " (peft's merge_and_unload) and serve what that saves"
+        )
+    others = [p.name for p in sorted(directory.iterdir()) if p.suffix in WEIGHT_SUFFIXES]
+    raise PortError(
+        f"{directory} has no {WEIGHTS}, no {INDEX} and no *.gguf"
+        + (f", but {others[0]}" if others else "")
+        + "; transformers' save_pretrained writes the first two"
+    )
 
 
 def _of_safetensors(file: Path) -> Iterator[Header]:
@@ -139,13 +174,13 @@ def _of_gguf(file: Path) -> Iterator[Header]:
 def read_headers(directory: Path) -> list[Header]:
     """Describes every tensor of a checkpoint; reads no data.
 
+    A tensor that two shards hold is that of the later one by name, for transformers as for MAX.
+
     Raises:
-        PortError: For a missing, truncated or damaged file, or a tensor that two files hold.
+        PortError: For a missing, truncated or damaged file.
     """
     found: dict[str, Header] = {}
     for file in weight_files(directory):
         for header in _of_gguf(file) if file.suffix == ".gguf" else _of_safetensors(file):
-            if header.name in found:
-                raise PortError(f"{file}: tensor {header.name} is in another file as well")
             found[header.name] = header
     return list(found.values())

@@ -199,7 +199,7 @@ def test_max_serve_refuses_more_than_the_positions_in_one_line(checkpoint: Path)
 
 
 def test_a_good_checkpoint_passes(checkpoint: Path) -> None:
-    from tools.run.checkpoint import preflight
+    from tools.read.preflight import preflight
 
     assert preflight(checkpoint) == []
     edit_config(novelty=3)(checkpoint)

@@ -4,15 +4,14 @@
 
 from dataclasses import dataclass
 
-from common.config import DecoderConfig, not_read
+from common.config import LearnedPositionsConfig, not_read
 
 
 @dataclass(kw_only=True)
-class GPT2Config(DecoderConfig):
-    """Adds the positions and the factors.
+class GPT2Config(LearnedPositionsConfig):
+    """Adds the factors.
 
     Attributes:
-        max_position_embeddings: How many are learned; nothing longer can be served.
         scale_attn_weights: Whether scores are divided by √head_dim.
         scale_attn_by_inverse_layer_idx: Whether they are divided by the layer's number, from 1.
     """
@@ -28,6 +27,5 @@ class GPT2Config(DecoderConfig):
         **not_read("n_ctx", "n_special", "output_past", "predict_special_tokens"),
     }
 
-    max_position_embeddings: int
     scale_attn_weights: bool
     scale_attn_by_inverse_layer_idx: bool

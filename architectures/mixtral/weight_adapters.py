@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Mixtral's weights: other names under ``model.``, and a tensor for each expert, stacked."""
+"""Mixtral's weights: other names under ``model.``, and experts to be stacked."""
 
 from functools import partial
 
-from common.adapters import RenameParts, Stack, WeightMap, gguf_map
+from common.adapters import RenameParts, WeightMap, expert_layouts, gguf_map
 
 from .model_config import MixtralConfig
 
@@ -13,7 +13,7 @@ PARTS = {"block_sparse_moe": "mlp", "w1": "gate_proj", "w2": "down_proj", "w3": 
 
 def weight_map(config: MixtralConfig) -> WeightMap:
     """The checkpoint's differences from the graph."""
-    return WeightMap(RenameParts("model", PARTS), Stack(count=config.num_local_experts))
+    return WeightMap(RenameParts("model", PARTS), *expert_layouts(config.num_local_experts))
 
 
 gguf_weight_map = partial(gguf_map, interleaved=True)

@@ -15,6 +15,7 @@ from .layouts import (
     Stack,
     Transpose,
     Unstack,
+    expert_layouts,
 )
 from .quantised import MXFP4, GroupOrder
 from .rules import Add, Cast, Drop, Rename, RenameParts, Rule, Tie
@@ -47,6 +48,7 @@ __all__ = [
     "WeightMap",
     "audit",
     "described",
+    "expert_layouts",
     "gguf_map",
     "plan",
 ]

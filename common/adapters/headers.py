@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from max.dtype import DType
-from max.graph.weights import WeightData
+from max.graph.weights import WeightData, load_weights
 
 from common.checkpoint import Header, read_headers
 from common.errors import PortError
 
-from .tensor import Tensor
+from .tensor import Tensor, UnreadError
 
 #: safetensors' and GGUF's names of dtypes. Quantised blocks are none: they wait for a port.
 _DTYPES = {
@@ -33,8 +34,10 @@ _DTYPES = {
 }
 
 
-def _unread() -> WeightData:
-    raise RuntimeError("only the headers of this checkpoint are read")
+def _read(header: Header) -> WeightData:
+    if not header.file.is_file():
+        raise UnreadError(f"only the header of {header.name} is at hand")
+    return dict(load_weights([header.file]).items())[header.name].data()
 
 
 def _tensor(header: Header) -> Tensor:
@@ -43,11 +46,13 @@ def _tensor(header: Header) -> Tensor:
             f"{header.file}: tensor {header.name} is {header.dtype}, which no port serves"
         )
     dtype = _DTYPES[header.dtype]
-    return Tensor(header.name, header.shape, dtype, _unread, (header.name,))
+    return Tensor(header.name, header.shape, dtype, partial(_read, header), (header.name,))
 
 
 def described(checkpoint: Path | Iterable[Header]) -> list[Tensor]:
-    """Returns every tensor of a checkpoint, unread: of its directory, or of its headers.
+    """Returns every tensor of a checkpoint: of its directory, or of its headers.
+
+    Nothing is read before a rule needs values.
 
     Raises:
         PortError: As :func:`common.checkpoint.read_headers`, or for a dtype that no port serves.

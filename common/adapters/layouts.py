@@ -15,11 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from max.dtype import DType
 
 from common.config import RopeParameters
 from common.errors import PortError
 
-from .rules import Matching
+from .rules import Matching, Rename, Rule
 from .tensor import Tensor, bits, of_bits
 
 Rows = slice | npt.NDArray[np.int64]
@@ -200,6 +201,11 @@ class Stack:
                 f" which has {count}"
             )
         members = [family[i] for i in range(count)]
+        if len({member.dtype for member in members}) > 1 and all(
+            member.dtype.is_float() for member in members
+        ):
+            # A merge leaves experts in several dtypes; float32 holds the values of each.
+            members = [member.cast(DType.float32, "Stack") for member in members]
         first = members[0]
         for member in members:
             if (member.shape, member.dtype) != (first.shape, first.dtype):
@@ -215,6 +221,32 @@ class Stack:
             tuple(origin for member in members for origin in member.origin),
             (*first.steps, "Stack"),
         )
+
+
+@dataclass(frozen=True)
+class SplitStackedGateUp(Matching):
+    """Splits ``gate | up`` of stacked experts, ``[experts, 2 * width, hidden_size]``, in halves."""
+
+    pattern: str = r"(layers\.\d+\.mlp\.experts)\.gate_up_proj"
+    to: str = r"\1.{}_proj.weight"
+
+    def take(self, tensor: Tensor, match: re.Match[str]) -> Iterator[Tensor]:
+        experts, rows, *columns = tensor.shape
+        for part, start in (("gate", 0), ("up", rows // 2)):
+            half = slice(start, start + rows // 2)
+            shape = (experts, rows // 2, *columns)
+            name = match.expand(self.to.format(part))
+            yield tensor.moved(shape, lambda a, half=half: a[:, half], self.step, name)  # type: ignore[misc]
+
+
+def expert_layouts(count: int) -> tuple[Rule, ...]:
+    """Returns the rules for a layer's experts in the layouts that checkpoints have.
+
+    Released ones hold a tensor for each expert; transformers computes with stacks, gate and up in
+    one, and saves those if asked to (``save_pretrained(save_original_format=False)``).
+    """
+    down = Rename(r"(layers\.\d+\.mlp\.experts\.down_proj)", r"\1.weight")
+    return (Stack(count=count), SplitStackedGateUp(), down)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from typing import Protocol
 import numpy as np
 from max.dtype import DType
 
-from .tensor import Array, Tensor
+from .tensor import Array, Tensor, UnreadError
 
 
 class Rule(Protocol):
@@ -145,3 +145,36 @@ class Add(Matching):
             return (array.view(np.float32) + np.float32(self.value)).view(np.uint32)
 
         return [tensor.cast(DType.float32, self.step).moved(tensor.shape, added, self.step)]
+
+
+@dataclass(frozen=True)
+class TiedHead:
+    """Ties head and embedding as transformers does, by what a checkpoint holds.
+
+    A head with the embedding's values is left out, one with values of its own stays, and one that
+    comes without an embedding is the embedding (``modeling_utils.tie_weights``).
+    """
+
+    head: str = "lm_head.weight"
+    embedding: str = "embed_tokens.weight"
+
+    def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Returns the tensors with the head tied, or as they are."""
+        kept = {tensor.name: tensor for tensor in tensors if not tensor.dropped}
+        head, embedding = kept.get(self.head), kept.get(self.embedding)
+        if head is None or (embedding and not self._same(head, embedding)):
+            return list(tensors)
+        tied = (
+            head.left_out(f"tied to {self.embedding}")
+            if embedding
+            else head.renamed(self.embedding, type(self).__name__)
+        )
+        return [tied if tensor is head else tensor for tensor in tensors]
+
+    @staticmethod
+    def _same(head: Tensor, embedding: Tensor) -> bool:
+        try:
+            return embedding.equals(head)
+        except UnreadError:
+            # From headers alone there is only the config's word.
+            return True

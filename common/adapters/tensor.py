@@ -20,6 +20,10 @@ _BITS = {1: DType.uint8, 2: DType.uint16, 4: DType.uint32, 8: DType.uint64}
 Array = npt.NDArray[np.generic]
 
 
+class UnreadError(RuntimeError):
+    """Values are asked for of a checkpoint that is known by its headers, as on the Hub."""
+
+
 @dataclass(frozen=True)
 class Tensor:
     """What a weight map knows of a tensor before, and after, each rule.
@@ -73,6 +77,14 @@ class Tensor:
             read=lambda: self.read().astype(dtype),
             steps=(*self.steps, step),
         )
+
+    def equals(self, other: Tensor) -> bool:
+        """Whether the two hold the same values, once they are of one dtype; reads both."""
+        if self.shape != other.shape:
+            return False
+        dtype = self.dtype if self.dtype == other.dtype else DType.float32
+        ours, theirs = (bits(each.cast(dtype, "").read()) for each in (self, other))
+        return np.array_equal(ours, theirs)
 
     def moved(
         self, shape: tuple[int, ...], move: Callable[[Array], Array], step: str, name: str = ""

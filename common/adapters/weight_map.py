@@ -16,8 +16,12 @@ from max.pipelines.modeling.config_enums import supported_encoding_dtype
 from common.config import DecoderConfig
 from common.errors import PortError
 
-from .rules import Cast, Drop, Rule
+from .kinds import recognise
+from .rules import Cast, Drop, Rule, TiedHead
 from .tensor import Tensor
+
+FREQUENCIES = Drop(r".*\.rotary_emb\.inv_freq", "frequencies of RoPE, which the config decides")
+VALUE_HEAD = Drop(r"v_head\..*", "value head of PPO training, which generates nothing")
 
 ConfigT = TypeVar("ConfigT", bound=DecoderConfig)
 
@@ -70,16 +74,16 @@ def plan(
 ) -> Plan:
     """Plans with a port's map, and then with what every decoder has in common.
 
-    Older files carry the frequencies of RoPE as buffers; some files of tied checkpoints carry the
-    embedding a second time, as the head; and a graph computes in one dtype, whatever the
-    checkpoint is stored in.
+    Older files carry the frequencies of RoPE as buffers, training leaves a value head, and a graph
+    computes in one dtype, whatever the checkpoint is stored in. How heads tie: :class:`TiedHead`.
     """
-    frequencies = Drop(r".*\.rotary_emb\.inv_freq", "frequencies of RoPE, which the config decides")
-    rules: list[Rule] = [frequencies, *weight_map(config).rules]
+    tensors = list(checkpoint)
+    recognise(tensors)
+    rules: list[Rule] = [FREQUENCIES, VALUE_HEAD, *weight_map(config).rules]
     if config.tie_word_embeddings:
-        rules.append(Drop(r"lm_head\.weight", "tied to embed_tokens.weight"))
+        rules.append(TiedHead())
     rules.append(Cast(".*", dtype, keep=None))
-    return WeightMap(*rules).plan(checkpoint)
+    return WeightMap(*rules).plan(tensors)
 
 
 def _opened(name: str, weights: Weights) -> Tensor:

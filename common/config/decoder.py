@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypedDict, TypeVar
 
@@ -149,6 +149,15 @@ class DecoderConfig(Deployment):
         cls.read_all(keys)
         return keys.unaccounted(raw, cls.table("IGNORED"), cls.table("LEGACY"))
 
+    def fitted(self: ConfigT, weights: Collection[str]) -> ConfigT:
+        """Returns the config of a graph for these weights, named as the graph names them.
+
+        A checkpoint may hold a head of its own where config.json says that it is tied (see
+        :func:`common.adapters.weight_map.plan`).
+        """
+        tied = self.tie_word_embeddings and "lm_head.weight" not in weights
+        return dataclasses.replace(self, tie_word_embeddings=tied)
+
     @property
     def heads(self) -> Heads:
         """The sizes that the rules for fused projections ask for, by their names."""
@@ -181,3 +190,27 @@ class WindowedConfig(DecoderConfig):
         window, kinds = keys.get("sliding_window"), keys["layer_types"]
         windows = tuple(window if kind == "sliding_attention" else None for kind in kinds)
         return super().read(keys) | dict(windows=windows)
+
+
+@dataclass(kw_only=True)
+class LearnedPositionsConfig(DecoderConfig):
+    """A decoder with a table of positions, learned one by one.
+
+    Attributes:
+        max_position_embeddings: How many there are; nothing longer can be served.
+    """
+
+    max_position_embeddings: int
+
+    def beyond(self, asked: int, huggingface_config: Any) -> str | None:
+        """Returns None: any length that the table holds is one it was made for.
+
+        Raises:
+            PortError: If it does not.
+        """
+        if asked > self.max_position_embeddings:
+            raise PortError(
+                f"--max-length {asked} is more than the {self.max_position_embeddings} positions"
+                " of the checkpoint (max_position_embeddings in config.json), which are learned"
+            )
+        return None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
@@ -23,10 +24,10 @@ from max.pipelines.lib.interfaces.arch_config import (
 )
 from max.pipelines.modeling.config_enums import SupportedEncoding, supported_encoding_dtype
 
-from common.errors import PortError
-
 # MAX still runs on Python 3.10, which has no Self.
 ConfigT = TypeVar("ConfigT", bound="Deployment")
+
+logger = logging.getLogger("max.pipelines")
 
 
 @dataclass(kw_only=True)
@@ -82,15 +83,14 @@ class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         """Returns the longest sequence to serve, in tokens.
 
         Raises:
-            PortError: If more is asked for than the checkpoint has positions.
+            PortError: If more is asked for than the checkpoint has learned positions.
         """
-        asked, most = model_config.max_length, huggingface_config.max_position_embeddings
-        if asked and asked > most:
-            raise PortError(
-                f"--max-length {asked} is more than the {most} positions of the checkpoint"
-                " (max_position_embeddings in config.json)"
-            )
-        return asked or most
+        asked = model_config.max_length
+        if asked and (
+            warning := cls.from_huggingface(huggingface_config).beyond(asked, huggingface_config)
+        ):
+            logger.warning(warning)
+        return asked or huggingface_config.max_position_embeddings
 
     @classmethod
     def construct_kv_params(
@@ -113,6 +113,25 @@ class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
             num_layers=config.num_hidden_layers,
             devices=devices,
             data_parallel_degree=pipeline_config.model.data_parallel_degree,
+        )
+
+    def beyond(self, asked: int, huggingface_config: Any) -> str | None:
+        """Returns a warning if ``asked`` tokens are more than the checkpoint was made for.
+
+        Cohere's configs say more in ``model_max_length`` than in ``max_position_embeddings``, and
+        YaRN's factor counts from the length before it.
+        """
+        scaling = getattr(huggingface_config, "rope_parameters", None) or {}
+        stretched = (scaling.get("original_max_position_embeddings") or 0) * (
+            scaling.get("factor") or 1
+        )
+        named = getattr(huggingface_config, "model_max_length", None) or 0
+        most = max(huggingface_config.max_position_embeddings, named, int(stretched))
+        if asked <= most:
+            return None
+        return (
+            f"--max-length {asked} is more than the {most} positions of the checkpoint"
+            " (config.json); what it writes beyond them may be of no use"
         )
 
     @property

@@ -47,6 +47,7 @@ IGNORED: Mapping[str, str] = {
         ),
         "of heads for classification",
     ),
+    "transformers_weights": "which files are the checkpoint; common/checkpoint.py reads it",
     "task_specific_params": "of the library's task pipelines",
     **dict.fromkeys(
         ("chunk_size_feed_forward", "is_encoder_decoder", "problem_type", "is_decoder"),

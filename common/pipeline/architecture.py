@@ -11,12 +11,13 @@ from max.graph.weights import WeightsFormat
 from max.pipelines.architectures.llama3.batch_processor import Llama3BatchProcessor
 from max.pipelines.context import TextContext
 from max.pipelines.kv_cache.memory_planner import PagedMemoryPlanner
-from max.pipelines.lib import SupportedArchitecture, TextTokenizer
+from max.pipelines.lib import SupportedArchitecture
 from max.pipelines.modeling.types import PipelineTask
 
 from common.adapters import Adapter, WeightMap, gguf_map
 
 from .model import DecoderModel
+from .tokenizer import PortTokenizer
 
 MapMaker = Callable[[Any], WeightMap]
 
@@ -46,7 +47,7 @@ def decoder_architecture(
         supported_encodings=config.SUPPORTED_ENCODINGS,
         pipeline_model=model,
         task=PipelineTask.TEXT_GENERATION,
-        tokenizer=TextTokenizer,
+        tokenizer=PortTokenizer,
         default_weights_format=WeightsFormat.safetensors,
         context_type=TextContext,
         config=config,

@@ -9,12 +9,16 @@ port's :class:`common.layers.Decoder`, after an audit of its weights.
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from pathlib import Path
 from typing import Any, ClassVar
 
 from max.pipelines.lib.graph_specs import GraphRole, GraphSpec
 
 from common.adapters import Tensor, audit
+from common.checkpoint import weight_files
 from common.config import DecoderConfig
+from common.errors import PortError
 from common.layers import Decoder
 
 from .recorded import RecordedGraphs
@@ -29,8 +33,27 @@ class DecoderModel(RecordedGraphs):
         super().__init_subclass__(**kwargs)
         cls.model_config_cls = cls.decoder_cls.config_cls()
 
+    def _load_state_dict(self) -> dict[str, Any]:
+        """Returns the graph's weights.
+
+        Raises:
+            PortError: If MAX, left to choose, found files beside those of the checkpoint: of names
+                met twice it keeps the last in the order of a directory.
+        """
+        model = self.pipeline_config.model
+        directory, chosen = Path(model.model_path), model.resolved_weight_paths()
+        if directory.is_dir() and chosen[0].suffix == ".safetensors":
+            files = weight_files(directory)
+            if {file.resolve() for file in chosen} != {file.resolve() for file in files}:
+                raise PortError(
+                    f"MAX would load {shlex.join(map(str, chosen))}; the checkpoint is"
+                    f" --weight-path {shlex.join(map(str, files))}, as ./ports serve gives it"
+                )
+        return super()._load_state_dict()
+
     def _create_model_config(self, state_dict: dict[str, Any]) -> DecoderConfig:
-        return dataclasses.replace(self.arch_config, return_logits=self.return_logits)
+        config = dataclasses.replace(self.arch_config, return_logits=self.return_logits)
+        return config.fitted(state_dict)
 
     def graph_specs(self, model_config: DecoderConfig) -> dict[str, GraphSpec]:
         """Returns the decoder's graph, its weights audited and bound.

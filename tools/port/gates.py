@@ -75,7 +75,7 @@ class Candidate:
 
     def config(self, source: Source) -> Any:
         """Returns a checkpoint's transformers config, without code of it."""
-        from tools.run.checkpoint import load_config
+        from tools.read.preflight import load_config
 
         if source.name not in self._configs:
             if source.directory:
@@ -186,7 +186,7 @@ def weights_format(subject: Candidate) -> str:
 def adapter(subject: Candidate) -> str:
     """Every tensor has its place in the graph, and every parameter its tensor."""
     from common.adapters import audit
-    from tools.run.checkpoint import planned_from
+    from tools.read.preflight import planned_from
 
     count = 0
     for source, headers in subject.headers():

@@ -144,11 +144,11 @@ class LocalReference:
         from transformers import AutoTokenizer
 
         from proof.oracle import Oracle
-        from tools.run.checkpoint import check_tokenizer
+        from tools.read.preflight import check_tokenizer
 
-        check_tokenizer(directory)
-        self.tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
         self.oracle = Oracle(directory)
+        check_tokenizer(directory, self.oracle.model.config.vocab_size)
+        self.tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
         longest = getattr(self.oracle.model.config, "max_position_embeddings", None)
         self.longest = longest if isinstance(longest, int) else PROBE[-1] + GREEDY
 
@@ -263,11 +263,11 @@ def serving(
     directory: Path, max_length: int, extra: Sequence[str], progress: Callable[[str], None]
 ) -> Iterator[str]:
     """Serves a checkpoint while something asks it; yields the URL."""
-    from tools.run.checkpoint import preflight
+    from tools.read.preflight import preflight
     from tools.run.serving import Server, command, free_port
 
     progress("checking the checkpoint")
-    preflight(directory)
+    preflight(directory, max_length=max_length)
     port = free_port()
     server = Server(command(directory, port=port, max_length=max_length, extra=tuple(extra)), port)
     try:

@@ -44,7 +44,7 @@ TABLE = {symptom.key: symptom.causes for symptom in SYMPTOMS}
 @contextmanager
 def _checkpoint(port: Port, given: Path | None, dtype: str) -> Iterator[Path]:
     """Gives the checkpoint, checked, or the port's first fixture."""
-    from tools.run.checkpoint import port_class, preflight
+    from tools.read.preflight import port_class, preflight
 
     if given is None:
         from proof.checkpoints import write_checkpoint

@@ -30,6 +30,7 @@ from .features import code_of
 from .fit import LENGTH, Fit, fit, layers
 from .inspect_table import print_inspection
 from .keys import Pattern, collapsed
+from .refusal import refusal
 from .source import Source, open_source
 
 
@@ -82,6 +83,7 @@ class Inspection:
         class_name: The first of ``architectures``.
         model_type: transformers' name of the architecture.
         served: Slug and origin (``ports`` or ``max``) of what serves the class already.
+        refused: Why the checkpoint cannot be served all the same, if a port serves the class.
         reference: The modeling file, as ``transformers/models/…``.
         rows: config.json, key by key.
         dtype: The dtype of most parameters, as stored.
@@ -98,6 +100,7 @@ class Inspection:
     class_name: str | None
     model_type: str | None
     served: tuple[str, str] | None
+    refused: str | None
     reference: str | None
     rows: tuple[KeyRow, ...]
     dtype: str | None
@@ -223,6 +226,7 @@ def inspected(
         class_name=name,
         model_type=model_type,
         served=_served(name),
+        refused=refusal(source),
         reference=f"transformers/models/{folder}/{code.file}" if code else None,
         rows=tuple(rows(config)),
         dtype=counted.most_common(1)[0][0] if counted else None,
@@ -246,7 +250,7 @@ def inspect(
 ) -> None:
     """Reads a model's config key by key, its headers, and what it differs in from others.
 
-    Imports neither MAX nor transformers, and runs no code of the model.
+    Runs no code of the model, and imports neither MAX nor transformers unless a port serves it.
 
     Example: ./ports inspect bigcode/starcoder2-3b --gpu L4
     """

@@ -29,7 +29,9 @@ def print_inspection(found: Inspection, console: Console) -> None:
     console.print(f"[bold]{escape(plain(found.model))}[/]")
     line(f"class {found.class_name}, model_type {found.model_type}")
     line(f"reference: {found.reference or 'none in transformers'}")
-    if found.served:
+    if found.refused:
+        console.print(f"[bold red]registered, but refused[/]: {escape(plain(found.refused))}")
+    elif found.served:
         slug, origin = found.served
         command = "./ports serve" if origin == "ports" else "max serve --model-path"
         console.print(

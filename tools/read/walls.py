@@ -19,6 +19,7 @@ from rich.markup import escape
 from tools.terminal.output import plain, print_json
 
 from . import signs
+from .refusal import refusal
 from .source import Source, open_source
 
 BLOCKER, WARNING = "blocker", "warning"
@@ -270,6 +271,8 @@ def verdict(findings: Iterable[Finding]) -> int:
     return 2 if BLOCKER in levels else int(bool(levels))
 
 
+REFUSED = "a port serves the class, and `./ports serve` ends with this line"
+
 #: What the verdicts mean, by exit code.
 VERDICTS = ("no walls", "no wall, but mind these", "walls")
 
@@ -284,7 +287,10 @@ def check_walls(
 
     Example: ./ports check-walls google/gemma-2-2b
     """
-    findings = found(open_source(model))
+    source = open_source(model)
+    findings = found(source)
+    if line := refusal(source):
+        findings.insert(0, Finding(BLOCKER, "refused", line, REFUSED, "what the line says"))
     code = verdict(findings)
     if as_json:
         listed = [asdict(finding) for finding in findings]

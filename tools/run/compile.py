@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from architectures import load_port
+from common.checkpoint import weight_files
 from common.errors import PortError
 from tools.terminal.progress import progress_line
 
@@ -90,14 +91,14 @@ def _checkpoint(
     from max.pipelines import PIPELINE_REGISTRY, PipelineArgs, PipelineConfig
 
     import architectures
-
-    from .checkpoint import preflight
+    from tools.read.preflight import preflight
 
     progress(f"checking {directory}")
-    preflight(directory)
+    preflight(directory, max_length=max_length)
     progress("compiling (minutes)")
     arguments = PipelineArgs.from_flat_kwargs(
         model_path=str(directory.resolve()),
+        weight_path=weight_files(directory.resolve()),
         custom_architectures=[str(Path(architectures.__path__[0]))],
         device_specs=[target.spec],
         quantization_encoding=target.encoding,

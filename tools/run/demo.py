@@ -34,7 +34,8 @@ def demo(
 
     Example: ./ports demo cohere2 --keep
     """
-    from .checkpoint import preflight
+    from tools.read.preflight import preflight
+
     from .serving import Server, command, free_port
 
     # As Ctrl-C: the server has a session of its own, and would outlive this process.

@@ -34,7 +34,8 @@ def serve(
 
     Example: ./ports serve ~/checkpoints/SmolLM3-3B --max-length 4096
     """
-    from .checkpoint import preflight
+    from tools.read.preflight import preflight
+
     from .serving import command, environment, free_port
 
     if precompiled:
@@ -43,7 +44,8 @@ def serve(
     free_port(port)
     console = Console(stderr=True)
     console.print(f"checking {checkpoint}", markup=False, highlight=False, soft_wrap=True)
-    for warning in preflight(checkpoint, trust_remote_code=trust_remote_code):
+    warnings = preflight(checkpoint, max_length=max_length, trust_remote_code=trust_remote_code)
+    for warning in warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
     extra = (*context.args, *(("--trust-remote-code",) if trust_remote_code else ()))
     arguments = command(

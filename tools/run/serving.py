@@ -69,13 +69,13 @@ def command(
     import architectures as package
 
     spec = architectures or str(Path(package.__path__[0]))
-    # MAX finds GGUF files by their names, and not all say what is in them.
-    gguf = [str(file) for file in weight_files(directory) if file.suffix == ".gguf"]
+    # Left to choose, MAX takes all files of a dtype it wants, in folders below too.
+    weights = map(str, weight_files(directory))
     return [
         str(Path(sys.executable).parent / "max"),
         "serve",
         *("--model-path", str(directory)),
-        *(("--weight-path", *gguf) if gguf else ()),
+        *(part for file in weights for part in ("--weight-path", file)),
         *("--custom-architectures", spec),
         *("--devices", device),
         *("--quantization-encoding", encoding),

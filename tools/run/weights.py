@@ -29,8 +29,7 @@ def weights(
     from architectures import load_port
     from common.adapters import audit
     from common.checkpoint import read_config
-
-    from .checkpoint import load_config, planned, port_class
+    from tools.read.preflight import load_config, planned, port_class
 
     port = load_port(slug)
     class_name = port_class(read_config(checkpoint))

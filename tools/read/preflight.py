@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from architectures import load_port
+from architectures import ARCHITECTURES, load_port
 from common.checkpoint import Header, read_config, read_headers
 from common.errors import PortError, nearest
+
+from .installed import causal_models, model_types, transformers_classes
 
 if TYPE_CHECKING:
     from max.graph import Weight
@@ -30,8 +32,11 @@ DIMENSIONS = (
 
 
 def port_class(config: dict[str, Any]) -> str:
-    from architectures import ARCHITECTURES
+    """Returns the class that config.json names, if a port serves it.
 
+    Raises:
+        PortError: If none does; says what does, or what the class is.
+    """
     names = config.get("architectures")
     name = names[0] if isinstance(names, list) and names else None
     if not isinstance(name, str):
@@ -45,6 +50,13 @@ def port_class(config: dict[str, Any]) -> str:
 
     if PIPELINE_REGISTRY._arch_lookup.resolve(name):
         raise PortError(f"MAX serves {name} itself: run `max serve` without these ports")
+    model_type = config.get("model_type")
+    generates = causal_models().get(model_type) if isinstance(model_type, str) else None
+    if generates in ARCHITECTURES.classes and name in transformers_classes():
+        raise PortError(
+            f"config.json names {name}, which has no head that generates; if the checkpoint is a"
+            f' language model all the same, write "architectures": ["{generates}"]'
+        )
     remote = (
         "; its code comes with the checkpoint (auto_map), and there is no reference to prove a"
         " port against"
@@ -62,13 +74,18 @@ def load_config(directory: Path) -> Any:
     """
     from transformers import AutoConfig
 
-    read_config(directory)
-    file = directory / "config.json"
+    raw = read_config(directory)
+    file, model_type = directory / "config.json", raw.get("model_type")
+    if not isinstance(model_type, str) or model_type not in model_types():
+        known = nearest(model_type, model_types()) if isinstance(model_type, str) else ""
+        raise PortError(
+            f"{file} has model_type {model_type!r}, which transformers does not know{known}"
+        )
     try:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
     except Exception as error:
-        # transformers checks some keys itself, with errors of many kinds.
-        raise PortError(f"transformers refuses {file}: {error}") from None
+        # transformers checks some keys itself, with errors of many kinds, and lines.
+        raise PortError(f"transformers refuses {file}: {first_line(error)}") from None
     for key in DIMENSIONS:
         size = getattr(config, key, None)
         if isinstance(size, int) and size < 1:
@@ -76,8 +93,21 @@ def load_config(directory: Path) -> Any:
     return config
 
 
-def check_tokenizer(directory: Path) -> None:
+def first_line(error: Exception) -> str:
+    """Returns what an error says first, without the lines of advice after it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)
+
+
+def check_tokenizer(directory: Path, vocab_size: int) -> list[str]:
     """Loads the tokenizer as MAX will, without code of the checkpoint.
+
+    Args:
+        directory: The checkpoint.
+        vocab_size: Rows of the embedding.
+
+    Returns:
+        Warnings.
 
     Raises:
         PortError: If transformers cannot.
@@ -85,9 +115,19 @@ def check_tokenizer(directory: Path) -> None:
     from transformers import AutoTokenizer
 
     try:
-        AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+        beyond = sorted((i, token) for token, i in tokenizer.get_vocab().items() if i >= vocab_size)
     except Exception as error:
-        raise PortError(f"transformers finds no tokenizer in {directory}: {error}") from None
+        raise PortError(
+            f"transformers finds no tokenizer in {directory}: {first_line(error)}"
+        ) from None
+    if not beyond:
+        return []
+    (first, token), count = beyond[0], len(beyond)
+    return [
+        f"the tokenizer has {count} tokens, from {token!r} (id {first}), for which the embedding of"
+        f" {vocab_size} rows has none; a request that uses one is refused"
+    ]
 
 
 def planned(
@@ -117,15 +157,20 @@ def planned_from(
     config = architecture.config.from_huggingface(huggingface_config)
     files = sorted({header.file for header in headers})
     weight_map = architecture.weight_adapters[weights_format(files)].weight_map
-    parameters = architecture.pipeline_model.decoder_cls(config).raw_state_dict()
-    return plan(config, weight_map, described(headers), config.dtype), parameters
+    found = plan(config, weight_map, described(headers), config.dtype)
+    decoder = architecture.pipeline_model.decoder_cls(config.fitted(found.produced))
+    parameters = decoder.raw_state_dict()
+    return found, parameters
 
 
-def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
+def preflight(
+    directory: Path, *, max_length: int | None = None, trust_remote_code: bool = False
+) -> list[str]:
     """Checks everything about a checkpoint that needs no compile.
 
     Args:
         directory: The checkpoint.
+        max_length: The longest sequence to serve, in tokens, if not the checkpoint's.
         trust_remote_code: Leaves the tokenizer unchecked, which may then be the checkpoint's code.
 
     Returns:
@@ -137,7 +182,6 @@ def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
     raw = read_config(directory)
     class_name = port_class(raw)
 
-    from architectures import ARCHITECTURES
     from common.adapters import audit
 
     port = load_port(ARCHITECTURES.classes[class_name])
@@ -150,9 +194,18 @@ def preflight(directory: Path, *, trust_remote_code: bool = False) -> list[str]:
         )
     plan, parameters = planned(architecture, huggingface_config, directory)
     audit(plan.produced, parameters)
-    if not trust_remote_code:
-        check_tokenizer(directory)
-    return [
+    config = architecture.config.from_huggingface(huggingface_config)
+    warnings = [
         f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
         for key in architecture.config.unaccounted(huggingface_config, raw)
     ]
+    if max_length and (warning := config.beyond(max_length, huggingface_config)):
+        warnings.append(warning)
+    if config.tie_word_embeddings and not config.fitted(plan.produced).tie_word_embeddings:
+        warnings.append(
+            "config.json ties the head to the embedding, and the checkpoint holds a head of its"
+            " own, which is served, as transformers does"
+        )
+    if not trust_remote_code:
+        warnings += check_tokenizer(directory, config.vocab_size)
+    return warnings
