@@ -51,15 +51,20 @@ def read_config(directory: Path) -> dict[str, Any]:
     """
     if not directory.exists():
         raise PortError(f"{directory} does not exist; give the directory of a checkpoint")
-    file = directory / "config.json"
+    file = directory / CONFIG
     if not file.is_file():
-        raise PortError(f"{directory} has no config.json; give the directory of a checkpoint")
-    return _json_object(_inside(file))
+        raise PortError(f"{directory} has no {CONFIG}; give the directory of a checkpoint")
+    return read_json(file)
 
 
-def _json_object(file: Path) -> dict[str, Any]:
+def read_json(file: Path) -> dict[str, Any]:
+    """Returns the object that a file of a checkpoint holds.
+
+    Raises:
+        PortError: If it holds none, or is a link out of the checkpoint.
+    """
     try:
-        found = json.loads(file.read_text())
+        found = json.loads(_inside(file).read_text())
     except (ValueError, RecursionError) as error:
         raise PortError(f"{file} is not JSON: {error}") from None
     if not isinstance(found, dict):
@@ -92,7 +97,8 @@ def weight_files(directory: Path) -> list[Path]:
         PortError: If there is none, or several GGUF files, the index is no index, or it names a
             file that is not there.
     """
-    named = read_config(directory).get("transformers_weights") or WEIGHTS
+    config = read_config(directory) if (directory / CONFIG).is_file() else {}
+    named = config.get("transformers_weights") or WEIGHTS
     if named == WEIGHTS and not (directory / WEIGHTS).is_file():
         named = INDEX
     chosen = directory / str(named)
@@ -110,10 +116,13 @@ def weight_files(directory: Path) -> list[Path]:
 
 def _shards(index: Path) -> list[Path]:
     try:
-        names = sorted(set(_json_object(_inside(index))["weight_map"].values()))
-        return [index.parent / name for name in names]
+        names = sorted(set(read_json(index)["weight_map"].values()))
+        files = [index.parent / name for name in names]
     except (TypeError, KeyError, AttributeError):
-        raise PortError(f"{index} has no weight_map from tensors to files") from None
+        files = []
+    if not files:
+        raise PortError(f"{index} has no weight_map from tensors to files")
+    return files
 
 
 def _only_gguf(directory: Path) -> Path:

@@ -134,8 +134,10 @@ def test_nothing_is_read_before_it_is_asked_for() -> None:
         planned.produced["b"].read()
 
 
-@pytest.mark.parametrize(("tied", "left"), [(True, []), (False, ["lm_head.weight"])])
-def test_a_head_on_disk_is_used_unless_tied(tied: bool, left: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("tied", "left"), [(True, ["embed_tokens.weight"]), (False, ["lm_head.weight"])]
+)
+def test_a_head_alone_is_the_embedding_where_they_are_tied(tied: bool, left: list[str]) -> None:
     config = SmolLM3Config.from_huggingface(
         AutoConfig.for_model("smollm3", tie_word_embeddings=tied)
     )

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.support import ports
+from architectures import load_port
+from proof.checkpoints import write_checkpoint
+from tests.support import ports, ports_here
 
 EVIL = """
 from pathlib import Path
@@ -46,6 +48,14 @@ def edit_weights(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], N
 def truncate(directory: Path) -> None:
     file = directory / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
+
+
+def instead_of_the_file(index: str) -> Callable[[Path], None]:
+    def edit(directory: Path) -> None:
+        (directory / "model.safetensors").unlink()
+        (directory / "model.safetensors.index.json").write_text(index)
+
+    return edit
 
 
 def remote(directory: Path) -> None:
@@ -89,7 +99,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "remote code of a known class": (
         lambda d: (remote(d), edit_config(architectures=["SmolLM3ForCausalLM"])(d)),
-        "contains custom code",
+        "has model_type 'evil', which transformers does not know",
     ),
     "wrong type": (edit_config(hidden_size="big"), "Field 'hidden_size' expected int, got str"),
     "zero heads": (edit_config(num_attention_heads=0), "num_attention_heads is 0 in "),
@@ -100,7 +110,7 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "tokenizer with code": (tokenizer_code, "transformers finds no tokenizer in "),
     "index not JSON": (
-        lambda d: (d / "model.safetensors.index.json").write_text("{"),
+        instead_of_the_file("{"),
         "model.safetensors.index.json is not JSON",
     ),
     "quantised": (
@@ -108,8 +118,8 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "the checkpoint is quantised (gptq)",
     ),
     "unsupported rope": (
-        edit_config(rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}),
-        "rope_type 'dynamic' in config.json is not supported",
+        edit_config(rope_parameters={"rope_type": "spiral", "rope_theta": 1e4, "factor": 2.0}),
+        "rope_type 'spiral' in config.json is not supported",
     ),
     "unsupported activation": (
         edit_config(hidden_act="tanh"),
@@ -117,13 +127,11 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "no weights": (
         lambda d: (d / "model.safetensors").unlink(),
-        "has no *.safetensors",
+        "has no model.safetensors, no model.safetensors.index.json and no *.gguf; transformers",
     ),
     "truncated weights": (truncate, "model.safetensors is not a whole safetensors file"),
     "missing shard": (
-        lambda d: (d / "model.safetensors.index.json").write_text(
-            json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors"}})
-        ),
+        instead_of_the_file('{"weight_map": {"a": "model-00001-of-00002.safetensors"}}'),
         "model-00001-of-00002.safetensors is missing",
     ),
     "wrong shape": (
@@ -145,19 +153,42 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_bad_checkpoint_is_refused_in_one_line(
-    case: str, checkpoint: Path, tmp_path: Path
+    case: str,
+    checkpoint: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def serve(*arguments: Any) -> None:
+        raise AssertionError("it would be served")
+
+    monkeypatch.setattr(os, "execve", serve)
     spoil, message = CASES[case]
     spoil(checkpoint)
     before = sorted(tmp_path.rglob("*"))
-    ran = ports("serve", str(checkpoint), "--port", "0", cwd=tmp_path)
-    assert ran.returncode == 2, ran.stderr
-    assert ran.stdout == ""
-    first, *rest = [line for line in ran.stderr.splitlines() if not line.startswith("checking ")]
+    code, out, err = ports_here(capsys, "serve", str(checkpoint), "--port", "0")
+    assert code == 2
+    assert out == ""
+    one_line(err, message)
+    assert sorted(tmp_path.rglob("*")) == before  # and no code of the checkpoint ran
+
+
+def one_line(said: str, message: str) -> None:
+    first, *rest = [line for line in said.splitlines() if not line.startswith("checking ")]
     assert rest == []
     assert first.startswith("ports: ")
     assert message in first
-    assert sorted(tmp_path.rglob("*")) == before  # and no code of the checkpoint ran
+
+
+@pytest.mark.parametrize("case", ["remote code", "wrong type", "tokenizer with code"])
+def test_and_nothing_else_is_printed(case: str, checkpoint: Path, tmp_path: Path) -> None:
+    """A process of its own: libraries print where this one does not look."""
+    spoil, message = CASES[case]
+    spoil(checkpoint)
+    ran = ports("serve", str(checkpoint), "--port", "0", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    one_line(ran.stderr, message)
 
 
 @pytest.mark.parametrize("case", ["unsupported rope", "unused tensor"])
@@ -179,9 +210,11 @@ def test_max_serve_itself_says_it_in_one_line(case: str, checkpoint: Path) -> No
     assert message in line
 
 
-def test_max_serve_refuses_more_than_the_positions_in_one_line(checkpoint: Path) -> None:
+def test_max_serve_refuses_more_than_learned_positions_in_one_line(tmp_path: Path) -> None:
     from tools.run.serving import command, environment, free_port
 
+    gpt2 = load_port("gpt2")
+    checkpoint = write_checkpoint(gpt2, gpt2.fixtures[0], tmp_path / "gpt2")
     ran = subprocess.run(
         command(checkpoint, port=free_port(), max_length=513),
         capture_output=True,
@@ -194,7 +227,7 @@ def test_max_serve_refuses_more_than_the_positions_in_one_line(checkpoint: Path)
     (line,) = [line for line in ran.stderr.splitlines() if line.startswith("ports: ")]
     assert line == (
         "ports: --max-length 513 is more than the 512 positions of the checkpoint"
-        " (max_position_embeddings in config.json)"
+        " (max_position_embeddings in config.json), which are learned"
     )
 
 

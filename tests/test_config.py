@@ -38,6 +38,19 @@ SCALINGS: dict[str, dict[str, Any]] = {
         "mscale_all_dim": 0.5,
         "truncate": False,
     },
+    "dynamic": {"factor": 3.0},
+    "longrope": {
+        "original_max_position_embeddings": 512,
+        "short_factor": [1.0 + i / 100 for i in range(64)],
+        "long_factor": [2.0] * 64,
+    },
+    "longrope attention": {
+        "original_max_position_embeddings": 512,
+        "attention_factor": 1.25,
+        "short_factor": [1.5] * 64,
+        "long_factor": [2.0] * 64,
+    },
+    "proportional": {"partial_rotary_factor": 0.5, "factor": 2.0},
 }
 
 
@@ -48,6 +61,7 @@ def test_scaled_frequencies_are_those_of_transformers(
     name: str, theta: float, head_dim: int
 ) -> None:
     rope = {"rope_type": name.split()[0], "rope_theta": theta, **SCALINGS[name]}
+    rope |= {key: value[: head_dim // 2] for key, value in rope.items() if isinstance(value, list)}
     config = AutoConfig.for_model(
         "llama", head_dim=head_dim, max_position_embeddings=2048, rope_parameters=rope
     )
@@ -78,12 +92,36 @@ def test_pass_through_pairs_do_not_rotate(factor: float) -> None:
     )
 
 
-def test_unsupported_rope_type_is_refused_by_name() -> None:
+LENGTHS = {"dynamic": ({"factor": 2.0}, 2048), "longrope": (SCALINGS["longrope"], 512)}
+
+
+@pytest.mark.parametrize("rope_type", LENGTHS)
+def test_frequencies_that_follow_the_length_are_served_as_long_as_they_do_not(
+    rope_type: str,
+) -> None:
+    scaling, most = LENGTHS[rope_type]
     config = AutoConfig.for_model(
-        "smollm3", rope_parameters={"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+        "smollm3",
+        head_dim=128,
+        max_position_embeddings=2048,
+        rope_parameters={"rope_type": rope_type, "rope_theta": 1e4, **scaling},
     )
-    with pytest.raises(PortError, match=r"'dynamic'.*supported: default, linear, llama3, yarn"):
-        SmolLM3Config.from_huggingface(config)
+    ours = SmolLM3Config.from_huggingface(config)
+    assert ours.beyond(most, config) is None
+    with pytest.raises(PortError, match=f"longer than {most} tokens.* --max-length {most} or less"):
+        ours.beyond(most + 1, config)
+
+
+def test_an_unsupported_rope_type_is_refused_by_name() -> None:
+    rope = {"rope_type": "spiral", "rope_theta": 1e4}
+    with pytest.raises(PortError, match=r"'spiral'.*supported: default, dynamic, linear, llama3"):
+        RopeParameters.read(rope, head_dim=64, max_position_embeddings=512)
+
+
+def test_rope_by_kind_of_layer_is_refused() -> None:
+    rope = {"full_attention": {"rope_theta": 1e4}, "sliding_attention": {"rope_theta": 1e3}}
+    with pytest.raises(PortError, match="differ by kind of layer"):
+        RopeParameters.read(rope, head_dim=64, max_position_embeddings=512)
 
 
 def test_a_new_key_is_named() -> None:

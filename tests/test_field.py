@@ -195,7 +195,7 @@ def test_max_left_to_choose_is_stopped(case: Case, tmp_path: Path) -> None:
         device_specs=[{"id": -1, "device_type": "cpu"}],
         quantization_encoding="float32",
     )
-    with pytest.raises(PortError, match="MAX would load .* the checkpoint is --weight-path"):
+    with pytest.raises(PortError, match=r"MAX would load .* the checkpoint is --weight-path"):
         PIPELINE_REGISTRY.retrieve(PipelineConfig.from_args(arguments))
 
 
@@ -408,7 +408,9 @@ def test_it_is_refused_for_what_it_is(
 ) -> None:
     case(folder)
     said = refused(folder)
-    assert said is not None and line in said and "\n" not in said
+    assert said is not None
+    assert line in said
+    assert "\n" not in said
     # One answer from all commands.
     for arguments in (["serve", str(folder)], ["check-walls", str(folder)]):
         code, out, err = ports_here(capsys, *arguments)

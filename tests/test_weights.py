@@ -101,13 +101,6 @@ def index(directory: Path, weight_map: Any) -> None:
     (directory / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
 
 
-def test_a_tensor_of_two_shards_is_refused(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        save_file({"w": np.zeros(2, np.float32)}, tmp_path / f"{name}.safetensors")
-    with pytest.raises(PortError, match=r"b\.safetensors: tensor w is in another file as well"):
-        read_headers(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("weight_map", "message"),
     [

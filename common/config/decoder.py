@@ -87,18 +87,17 @@ class DecoderConfig(Deployment):
         """Returns the fields that are not simply the value of their key."""
         hidden, heads = keys[cls.key_of("hidden_size")], keys[cls.key_of("num_attention_heads")]
         head_dim = keys.get(cls.key_of("head_dim"), hidden // heads)
-        width, rope = keys[cls.key_of("intermediate_size")], keys[cls.key_of("rope_parameters")]
+        width, positions = keys[cls.key_of("intermediate_size")], keys["max_position_embeddings"]
+        kv_heads = keys.get(cls.key_of("num_key_value_heads"), heads)
+        rope = keys[cls.key_of("rope_parameters")]
+        if rope:
+            rope = RopeParameters.read(rope, head_dim=head_dim, max_position_embeddings=positions)
         return dict(
             # Null in GPT-2.
             intermediate_size=4 * hidden if width is None else width,
-            num_key_value_heads=keys.get(cls.key_of("num_key_value_heads"), heads),
+            num_key_value_heads=kv_heads,
             head_dim=head_dim,
-            rope_parameters=rope
-            and RopeParameters.read(
-                rope,
-                head_dim=head_dim,
-                max_position_embeddings=keys["max_position_embeddings"],
-            ),
+            rope_parameters=rope,
         )
 
     @classmethod
@@ -135,7 +134,9 @@ class DecoderConfig(Deployment):
                 f"the checkpoint is quantised ({method}); this port serves"
                 f" {' and '.join(sorted(cls.SUPPORTED_ENCODINGS))} weights only"
             )
-        return cls(**cls.read_all(cls.keys(huggingface_config)))
+        keys = cls.keys(huggingface_config)
+        with keys.named():
+            return cls(**cls.read_all(keys))
 
     @classmethod
     def keys(cls, huggingface_config: Any) -> ConfigKeys:
@@ -157,6 +158,16 @@ class DecoderConfig(Deployment):
         """
         tied = self.tie_word_embeddings and "lm_head.weight" not in weights
         return dataclasses.replace(self, tie_word_embeddings=tied)
+
+    def beyond(self, asked: int, huggingface_config: Any) -> str | None:
+        """As :meth:`common.config.deployment.Deployment.beyond`.
+
+        Raises:
+            PortError: If the rotation cannot serve such a length.
+        """
+        if self.rope_parameters:
+            self.rope_parameters.check(asked)
+        return super().beyond(asked, huggingface_config)
 
     @property
     def heads(self) -> Heads:

@@ -83,14 +83,13 @@ class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         """Returns the longest sequence to serve, in tokens.
 
         Raises:
-            PortError: If more is asked for than the checkpoint has learned positions.
+            PortError: If the positions of the checkpoint cannot serve what is asked for.
         """
-        asked = model_config.max_length
-        if asked and (
-            warning := cls.from_huggingface(huggingface_config).beyond(asked, huggingface_config)
-        ):
+        length = model_config.max_length or huggingface_config.max_position_embeddings
+        config = cls.from_huggingface(huggingface_config)
+        if warning := config.beyond(length, huggingface_config):
             logger.warning(warning)
-        return asked or huggingface_config.max_position_embeddings
+        return int(length)
 
     @classmethod
     def construct_kv_params(

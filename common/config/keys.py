@@ -8,7 +8,8 @@ checkpoints use; accounting covers the object's keys and the raw ``config.json``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -81,6 +82,7 @@ class ConfigKeys:
         # GPT-2's n_embd answers to hidden_size, and so on.
         self._spelled: Mapping[str, str] = huggingface_config.attribute_map
         self.used: set[str] = set()
+        self._last = ""
 
     def __getitem__(self, key: str) -> Any:
         """Returns the value of ``key``.
@@ -88,7 +90,7 @@ class ConfigKeys:
         Raises:
             PortError: If the config has no such key.
         """
-        self.used.add(self._spelled.get(key, key))
+        self._note(key)
         try:
             return getattr(self._config, key)
         except AttributeError:
@@ -101,9 +103,31 @@ class ConfigKeys:
 
     def get(self, key: str, default: Any = None) -> Any:
         """Returns the value of ``key``, or ``default`` where it is absent or null."""
-        self.used.add(self._spelled.get(key, key))
+        self._note(key)
         value = getattr(self._config, key, self._absent.get(key))
         return default if value is None else value
+
+    def _note(self, key: str) -> None:
+        self._last = key
+        self.used.add(self._spelled.get(key, key))
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Names the key in what goes wrong with its value while it is read.
+
+        Raises:
+            PortError: Instead of the errors of arithmetic, conversions and look-ups.
+        """
+        try:
+            yield
+        except PortError:
+            raise
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise PortError(
+                f"config.json has {self._last} = {getattr(self._config, self._last, None)!r},"
+                f" which cannot be used: {said}"
+            ) from None
 
     def require(self, key: str, value: Any) -> None:
         """Accepts ``key`` only if it is absent, null or ``value``.

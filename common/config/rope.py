@@ -51,6 +51,11 @@ class RopeParameters:
             PortError: If the rope_type is not one of :data:`ROPE_TYPES`.
         """
         rest = dict(parameters)
+        if rest and all(isinstance(value, Mapping) for value in rest.values()):
+            raise PortError(
+                "rope_parameters in config.json differ by kind of layer"
+                f" ({', '.join(map(str, rest))}), as no layer of this architecture does"
+            )
         rope_type = rest.pop("rope_type", "default")
         rest.pop("type", None)
         if rope_type not in ROPE_TYPES:
@@ -58,7 +63,7 @@ class RopeParameters:
                 f"rope_type {rope_type!r} in config.json is not supported"
                 f" (supported: {', '.join(sorted(ROPE_TYPES))})"
             )
-        return cls(
+        found = cls(
             rope_type=rope_type,
             rope_theta=float(rest.pop("rope_theta")),
             head_dim=head_dim,
@@ -66,11 +71,41 @@ class RopeParameters:
             max_position_embeddings=max_position_embeddings,
             scaling=rest,
         )
+        # What they cannot be computed from is refused here, with its key.
+        frequencies, factor = found.frequencies()
+        if not (np.isfinite(frequencies).all() and math.isfinite(factor)):
+            raise ValueError("its frequencies are no finite numbers")
+        return found
 
     @property
     def rotary_dim(self) -> int:
         """Columns of a head that rotate."""
+        if self.rope_type == "proportional":
+            # The share is one of the pairs, and these are all columns apart.
+            return self.head_dim
         return int(self.head_dim * self.partial_rotary_factor)
+
+    @property
+    def longest(self) -> float:
+        """Positions up to which the reference keeps its frequencies, whatever the sequence."""
+        if self.rope_type == "dynamic":
+            return self.max_position_embeddings
+        if self.rope_type == "longrope":
+            return float(self.scaling["original_max_position_embeddings"])
+        return math.inf
+
+    def check(self, length: int) -> None:
+        """Raises if a table of frequencies cannot serve sequences of ``length`` tokens.
+
+        Raises:
+            PortError: If the reference would change its frequencies within one.
+        """
+        if length > self.longest:
+            raise PortError(
+                f"with rope_type {self.rope_type!r} the reference changes its frequencies once a"
+                f" sequence is longer than {self.longest:.0f} tokens, which a compiled table cannot"
+                f" follow; serve with --max-length {self.longest:.0f} or less"
+            )
 
     def frequencies(self) -> Frequencies:
         """Returns ``[head_dim / 2]`` float32 radians per position, and the factor on cos and sin.
@@ -139,11 +174,43 @@ def _yarn(rope: RopeParameters) -> Frequencies:
     return ((1 - ramp) * inverse + ramp * inverse / factor).astype(np.float32), attention
 
 
-#: How each rope_type turns parameters into frequencies. The types left out depend on the
-#: length of the sequence in flight, which a compiled table cannot follow.
+def _dynamic(rope: RopeParameters) -> Frequencies:
+    """NTK by length: up to :attr:`RopeParameters.longest` it is the plain rotation."""
+    return _default(rope)
+
+
+def _longrope(rope: RopeParameters) -> Frequencies:
+    """LongRoPE's short factors (Ding et al. 2024, arXiv:2402.13753; modeling_rope_utils.py)."""
+    s, inverse = rope.scaling, _inverse(rope)
+    short = np.asarray(s["short_factor"], np.float64)
+    if short.shape != inverse.shape:
+        raise PortError(
+            f"short_factor in config.json has {short.size} numbers; a head has {inverse.size} pairs"
+        )
+    length = s["original_max_position_embeddings"]
+    factor, attention = s.get("factor"), s.get("attention_factor")
+    factor = rope.max_position_embeddings / length if factor is None else factor
+    if attention is None:
+        attention = math.sqrt(1 + math.log(factor) / math.log(length)) if factor > 1 else 1.0
+    return (inverse / short).astype(np.float32), attention
+
+
+def _proportional(rope: RopeParameters) -> Frequencies:
+    """The first pairs rotate, as of a whole head (modeling_rope_utils.py, proportional)."""
+    rotating = int(rope.partial_rotary_factor * rope.head_dim // 2)
+    inverse = _inverse(rope) / rope.scaling.get("factor", 1.0)
+    inverse[rotating:] = 0.0
+    return inverse.astype(np.float32), 1.0
+
+
+#: How each rope_type turns parameters into frequencies. Some of the reference's depend on the
+#: length of the sequence in flight: those serve up to :attr:`RopeParameters.longest`.
 ROPE_TYPES: Mapping[str, Callable[[RopeParameters], Frequencies]] = {
     "default": _default,
+    "dynamic": _dynamic,
     "linear": _linear,
     "llama3": _llama3,
+    "longrope": _longrope,
+    "proportional": _proportional,
     "yarn": _yarn,
 }

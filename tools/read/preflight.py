@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from architectures import ARCHITECTURES, load_port
-from common.checkpoint import Header, read_config, read_headers
+from common.checkpoint import Header, read_config, read_headers, read_json
 from common.errors import PortError, nearest
 
 from .installed import causal_models, model_types, transformers_classes
@@ -85,7 +85,7 @@ def load_config(directory: Path) -> Any:
         config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
     except Exception as error:
         # transformers checks some keys itself, with errors of many kinds, and lines.
-        raise PortError(f"transformers refuses {file}: {first_line(error)}") from None
+        raise PortError(f"transformers refuses {file}: {in_one_line(error)}") from None
     for key in DIMENSIONS:
         size = getattr(config, key, None)
         if isinstance(size, int) and size < 1:
@@ -93,10 +93,10 @@ def load_config(directory: Path) -> Any:
     return config
 
 
-def first_line(error: Exception) -> str:
-    """Returns what an error says first, without the lines of advice after it."""
-    lines = (line.strip() for line in str(error).splitlines())
-    return next(filter(None, lines), type(error).__name__)
+def in_one_line(error: Exception, longest: int = 200) -> str:
+    """Returns what an error says, its lines joined; advice that follows is cut off."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= longest else f"{said[:longest]}..."
 
 
 def check_tokenizer(directory: Path, vocab_size: int) -> list[str]:
@@ -119,14 +119,55 @@ def check_tokenizer(directory: Path, vocab_size: int) -> list[str]:
         beyond = sorted((i, token) for token, i in tokenizer.get_vocab().items() if i >= vocab_size)
     except Exception as error:
         raise PortError(
-            f"transformers finds no tokenizer in {directory}: {first_line(error)}"
+            f"transformers finds no tokenizer in {directory}: {in_one_line(error)}"
         ) from None
-    if not beyond:
+    warnings = []
+    if beyond:
+        (first, token), count = beyond[0], len(beyond)
+        warnings.append(
+            f"the tokenizer has {count} tokens, from {token!r} (id {first}), for which the"
+            f" embedding of {vocab_size} rows has none; a request that uses one is refused"
+        )
+    # transformers has read it from where it may be: tokenizer_config.json, as one or as a list of
+    # named ones, or files of its own.
+    template = tokenizer.chat_template
+    if not template or (isinstance(template, dict) and "default" not in template):
+        named = f" but {', '.join(template)}" if template else ""
+        warnings.append(
+            f"the tokenizer has no chat template{named}: /v1/chat/completions will refuse chats,"
+            " unless `--chat-template FILE` gives one"
+        )
+    return warnings
+
+
+#: Keys of generation_config.json that say nothing to a server, or that MAX takes as they are.
+GENERATION = frozenset(
+    (
+        *("bos_token_id", "eos_token_id", "pad_token_id", "max_length", "use_cache"),
+        *("transformers_version", "_from_model_config", "return_dict_in_generate"),
+        *("output_attentions", "output_hidden_states", "output_scores", "output_logits"),
+    )
+)
+
+
+def check_generation(directory: Path) -> list[str]:
+    """Returns warnings for what generation_config.json asks for and MAX does not do.
+
+    Its ends of text and its sampling defaults take effect.
+    """
+    from max.pipelines.context.sampling_params import SamplingParamsGenerationConfigDefaults
+
+    if not (directory / "generation_config.json").is_file():
         return []
-    (first, token), count = beyond[0], len(beyond)
+    try:
+        found = read_json(directory / "generation_config.json")
+    except PortError as error:
+        return [f"{error}; no sampling defaults are taken from it"]
+    known = GENERATION | SamplingParamsGenerationConfigDefaults.__dataclass_fields__.keys()
     return [
-        f"the tokenizer has {count} tokens, from {token!r} (id {first}), for which the embedding of"
-        f" {vocab_size} rows has none; a request that uses one is refused"
+        f"generation_config.json sets {key!r}, which MAX's sampling does not have"
+        for key, value in sorted(found.items())
+        if key not in known and value
     ]
 
 
@@ -158,8 +199,14 @@ def planned_from(
     files = sorted({header.file for header in headers})
     weight_map = architecture.weight_adapters[weights_format(files)].weight_map
     found = plan(config, weight_map, described(headers), config.dtype)
-    decoder = architecture.pipeline_model.decoder_cls(config.fitted(found.produced))
-    parameters = decoder.raw_state_dict()
+    try:
+        decoder = architecture.pipeline_model.decoder_cls(config.fitted(found.produced))
+        parameters = decoder.raw_state_dict()
+    except PortError:
+        raise
+    except (ArithmeticError, TypeError, ValueError) as error:
+        # MAX's layers refuse sizes that no tensor can have.
+        raise PortError(f"no graph has the sizes in config.json: {in_one_line(error)}") from None
     return found, parameters
 
 
@@ -199,13 +246,15 @@ def preflight(
         f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
         for key in architecture.config.unaccounted(huggingface_config, raw)
     ]
-    if max_length and (warning := config.beyond(max_length, huggingface_config)):
+    length = max_length or huggingface_config.max_position_embeddings
+    if warning := config.beyond(length, huggingface_config):
         warnings.append(warning)
     if config.tie_word_embeddings and not config.fitted(plan.produced).tie_word_embeddings:
         warnings.append(
             "config.json ties the head to the embedding, and the checkpoint holds a head of its"
             " own, which is served, as transformers does"
         )
+    warnings += check_generation(directory)
     if not trust_remote_code:
         warnings += check_tokenizer(directory, config.vocab_size)
     return warnings

@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -36,11 +34,9 @@ def demo(
     """
     from tools.read.preflight import preflight
 
-    from .serving import Server, command, free_port
+    from .serving import Server, command, end_on_signals, free_port
 
-    # As Ctrl-C: the server has a session of its own, and would outlive this process.
-    for kind in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, lambda number, frame: sys.exit(128 + number))
+    end_on_signals()
     declared = load_port(slug)
     tcp_port = free_port(port)
     log = Console(stderr=True)

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""``ports serve``: checks a checkpoint, then becomes ``max serve`` on it."""
+"""``ports serve``: checks a checkpoint, then runs ``max serve`` on it until it is stopped."""
 
 from __future__ import annotations
 
-import os
+import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +15,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from common.errors import PortError
+from tools.terminal.progress import progress_line
 
 
 def serve(
     context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(help="Directory of a checkpoint.")],
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 8000,
-    device: Annotated[str | None, typer.Option(help="cpu (default) or gpu.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="float32 (default) or bfloat16.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or gpu; by default a GPU if there is one.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="bfloat16 (default on a GPU) or float32 (on the CPU).")
+    ] = None,
     max_length: Annotated[int | None, typer.Option(help="Longest sequence, in tokens.")] = None,
     precompiled: Annotated[
         Path | None, typer.Option(help="What `./ports compile` made; decides the three above.")
@@ -36,28 +42,51 @@ def serve(
     """
     from tools.read.preflight import preflight
 
-    from .serving import command, environment, free_port
+    from .serving import Server, command, end_on_signals, free_port
 
     if precompiled:
         device, encoding, max_length = compiled_for(precompiled, device, encoding, max_length)
         context.args += ["--precompiled-mefs", str(precompiled.resolve())]
-    free_port(port)
+    tcp_port = free_port(port)
     console = Console(stderr=True)
     console.print(f"checking {checkpoint}", markup=False, highlight=False, soft_wrap=True)
     warnings = preflight(checkpoint, max_length=max_length, trust_remote_code=trust_remote_code)
     for warning in warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}")
-    extra = (*context.args, *(("--trust-remote-code",) if trust_remote_code else ()))
+    device = device or best_device()
     arguments = command(
         checkpoint.resolve(),
-        port=port,
-        device=device or "cpu",
-        encoding=encoding or "float32",
+        port=tcp_port,
+        device=device,
+        encoding=encoding or ("float32" if device == "cpu" else "bfloat16"),
         max_length=max_length,
-        extra=extra,
+        extra=(*context.args, *(("--trust-remote-code",) if trust_remote_code else ())),
     )
     console.print(shlex.join(arguments), markup=False, highlight=False, soft_wrap=True)
-    os.execve(arguments[0], arguments, environment())
+    end_on_signals()
+    with Server(arguments, tcp_port) as server:
+        with progress_line(console) as progress:
+            server.wait(progress)
+        console.print(f"[bold green]ready[/] at {server.url}/v1; Ctrl-C ends it. For example:")
+        console.print(example(server.url, checkpoint.resolve()), markup=False, soft_wrap=True)
+        try:
+            server.follow(sys.stderr)
+        except KeyboardInterrupt:
+            console.print("stopped")
+
+
+def best_device() -> str:
+    """Returns ``gpu`` if MAX finds one, else ``cpu``."""
+    from max.driver import accelerator_count
+
+    return "gpu" if accelerator_count() else "cpu"
+
+
+def example(url: str, directory: Path) -> str:
+    """Returns a request that a shell takes."""
+    request = {"model": str(directory), "prompt": "The quick brown fox", "max_tokens": 32}
+    header = "-H 'Content-Type: application/json'"
+    return f"  curl {url}/v1/completions {header} -d {shlex.quote(json.dumps(request))}"
 
 
 def compiled_for(

@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from common.checkpoint import weight_files
 from common.errors import PortError
@@ -128,6 +129,12 @@ class Server:
                 env={**environment(), "TMPDIR": str(self.scratch)},
             )
 
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     @property
     def shell(self) -> str:
         """The command as a person would type it."""
@@ -155,6 +162,21 @@ class Server:
             progress(self.stage())
             time.sleep(1)
 
+    def follow(self, out: IO[str]) -> None:
+        """Copies the log to ``out`` as it grows, until the server ends.
+
+        Raises:
+            PortError: When it does: nobody here has stopped it.
+        """
+        with self.log.open(errors="replace") as log:
+            while text := log.read() or self.process.poll() is None:
+                if isinstance(text, str):
+                    out.write(text)
+                    out.flush()
+                else:
+                    time.sleep(0.2)
+        raise PortError(f"max serve ended with code {self.process.returncode}")
+
     def _log(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -169,6 +191,15 @@ class Server:
             while time.monotonic() < deadline and _group_alive(self.process):
                 time.sleep(0.1)
         shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+def end_on_signals() -> None:
+    """Lets a signal end this process as an exception does, so that it takes its server along.
+
+    The server has a session of its own, and would outlive it.
+    """
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, lambda number, frame: sys.exit(128 + number))
 
 
 def _group_alive(leader: subprocess.Popen[bytes]) -> bool:
