@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,22 +89,13 @@ def _inside(file: Path) -> Path:
 def weight_files(directory: Path) -> list[Path]:
     """Returns the files that are the checkpoint, as transformers chooses; else the one GGUF.
 
-    It takes the file that ``transformers_weights`` of config.json names, else model.safetensors,
-    else the shards that the index names, and nothing else that lies there
-    (``modeling_utils._get_resolved_checkpoint_files``).
-
     Raises:
         PortError: If there is none, or several GGUF files, the index is no index, or it names a
             file that is not there.
     """
     config = read_config(directory) if (directory / CONFIG).is_file() else {}
-    named = config.get("transformers_weights") or WEIGHTS
-    if named == WEIGHTS and not (directory / WEIGHTS).is_file():
-        named = INDEX
-    chosen = directory / str(named)
-    if named == INDEX and not chosen.is_file():
-        return [_inside(_only_gguf(directory))]
-    files = _shards(chosen) if chosen.name.endswith(".index.json") else [chosen]
+    chosen = directory / weights_name(config, [p.name for p in directory.iterdir()], directory)
+    files = shards(chosen) if chosen.name.endswith(".index.json") else [chosen]
     for file in files:
         if file.parent != directory:
             raise PortError(f"{chosen} names {file}, which is outside the checkpoint")
@@ -114,44 +105,64 @@ def weight_files(directory: Path) -> list[Path]:
     return [_inside(file) for file in files]
 
 
-def _shards(index: Path) -> list[Path]:
+def weights_name(config: Mapping[str, Any], names: Collection[str], where: object) -> str:
+    """Returns the file of a checkpoint that is its weights, or the index of them.
+
+    transformers takes the file that ``transformers_weights`` of config.json names, else
+    model.safetensors, else the shards that the index names, and nothing else that lies there
+    (``modeling_utils._get_resolved_checkpoint_files``). MAX can load a GGUF file instead.
+
+    Args:
+        config: config.json.
+        names: The names of its files.
+        where: What it is called in messages.
+
+    Raises:
+        PortError: If there is none of them, or more than one GGUF; says what there is instead.
+    """
+    if named := config.get("transformers_weights"):
+        return str(named)
+    for name in (WEIGHTS, INDEX):
+        if name in names:
+            return name
+    gguf = sorted(name for name in names if name.endswith(".gguf"))
+    if any(re.search(r"-\d{5}-of-\d{5}\.gguf$", name) for name in gguf):
+        raise PortError(
+            f"{where}: {gguf[0]} is one part of a split GGUF; MAX loads whole files:"
+            " join the parts with llama-gguf-split --merge"
+        )
+    if len(gguf) > 1:
+        raise PortError(f"{where} has {len(gguf)} *.gguf; keep the one to serve")
+    if gguf:
+        return gguf[0]
+    if "adapter_config.json" in names:
+        raise PortError(
+            f"{where} holds an adapter without its base model; merge the two"
+            " (peft's merge_and_unload) and serve what that saves"
+        )
+    others = sorted(name for name in names if Path(name).suffix in WEIGHT_SUFFIXES)
+    raise PortError(
+        f"{where} has no {WEIGHTS}, no {INDEX} and no *.gguf"
+        + (f", but {others[0]}" if others else "")
+        + "; transformers' save_pretrained writes the first two"
+    )
+
+
+def shards(index: Path) -> list[Path]:
+    """Returns the files that an index names, in order.
+
+    Raises:
+        PortError: If it names none.
+    """
     try:
-        names = sorted(set(read_json(index)["weight_map"].values()))
-        files = [index.parent / name for name in names]
+        files = [
+            index.parent / name for name in sorted(set(read_json(index)["weight_map"].values()))
+        ]
     except (TypeError, KeyError, AttributeError):
         files = []
     if not files:
         raise PortError(f"{index} has no weight_map from tensors to files")
     return files
-
-
-def _only_gguf(directory: Path) -> Path:
-    """Returns the GGUF file of a folder without weights that transformers would take.
-
-    Raises:
-        PortError: If there is none, or more than one; says what there is instead.
-    """
-    files = sorted(directory.glob("*.gguf"))
-    if any(re.search(r"-\d{5}-of-\d{5}\.gguf$", file.name) for file in files):
-        raise PortError(
-            f"{files[0]} is one part of a split GGUF; MAX loads whole files:"
-            " join the parts with llama-gguf-split --merge"
-        )
-    if len(files) > 1:
-        raise PortError(f"{directory} has {len(files)} *.gguf; keep the one to serve")
-    if files:
-        return files[0]
-    if (directory / "adapter_config.json").is_file():
-        raise PortError(
-            f"{directory} holds an adapter without its base model; merge the two"
-            " (peft's merge_and_unload) and serve what that saves"
-        )
-    others = [p.name for p in sorted(directory.iterdir()) if p.suffix in WEIGHT_SUFFIXES]
-    raise PortError(
-        f"{directory} has no {WEIGHTS}, no {INDEX} and no *.gguf"
-        + (f", but {others[0]}" if others else "")
-        + "; transformers' save_pretrained writes the first two"
-    )
 
 
 def _of_safetensors(file: Path) -> Iterator[Header]:

@@ -267,12 +267,32 @@ def sentencepiece_only(directory: Path) -> None:
         pad_id=-1,
         minloglevel=2,
     )
-    (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
+    chat = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{% endfor %}"
+    templates = [{"name": "default", "template": chat}, {"name": "rag", "template": "x"}]
+    config = {"tokenizer_class": "LlamaTokenizer", "chat_template": templates}
+    (directory / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def test_a_tokenizer_of_sentencepiece_loads(folder: Path) -> None:
     sentencepiece_only(folder)
     assert preflight(folder) == []
+
+
+def test_what_a_server_needs_and_has_not_is_a_warning(folder: Path) -> None:
+    checkpoint("smollm3", folder)
+    (folder / "chat_template.jinja").unlink()
+    asked = {"temperature": 0.5, "eos_token_id": [1, 2], "num_beams": 4, "max_length": 20}
+    (folder / "generation_config.json").write_text(json.dumps(asked))
+    beams, template = preflight(folder)
+    assert beams == "generation_config.json sets 'num_beams', which MAX's sampling does not have"
+    assert template.startswith("the tokenizer has no chat template: /v1/chat/completions will")
+    named = [{"name": "rag", "template": "x"}]
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": named}))
+    (folder / "generation_config.json").write_text("{")
+    broken, template = preflight(folder)
+    assert "generation_config.json is not JSON" in broken
+    assert template.startswith("the tokenizer has no chat template but rag: ")
 
 
 def long_cohere(directory: Path) -> None:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -307,7 +308,9 @@ def test_an_edited_checkpoint_loads_as_in_transformers_or_is_refused_in_a_line(
             if not LOG:
                 raise
             # All of a long run, not the first: the log has it, and the run fails at its end.
-            found[f"failed: {base}: {type(error).__name__}: {error}"[:300]] += 1
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            found[f"failed: {base}: {type(error).__name__} at {where}: {error}"[:300]] += 1
 
 
 def judged(folder: Path, scratch: Path) -> str:

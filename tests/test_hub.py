@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests import support
+from tests.loading import checkpoint, shard, store, tensors
 from tests.sparse import write_shards
 
+SHARD = "model-00002-of-00003.safetensors"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLOSED = {"acme/gated": (403, "GatedRepo"), "acme/gone": (404, "RepoNotFound")}
 
@@ -66,10 +71,16 @@ class Handler(BaseHTTPRequestHandler):
             status, code = CLOSED[repo]
             self.answer(status, {"X-Error-Code": code})
         elif listed:
-            files = [p for p in (self.server.root / repo).iterdir() if p.is_file()]
+            home = self.server.root / repo
             entries = [
-                {"type": "file", "path": p.name, "size": p.stat().st_size, "oid": "0"}
-                for p in files
+                {
+                    "type": "file",
+                    "path": str(p.relative_to(home)),
+                    "size": p.stat().st_size,
+                    "oid": "0",
+                }
+                for p in home.rglob("*")
+                if p.is_file()
             ]
             self.answer(200, {"Content-Type": "application/json"}, json.dumps(entries).encode())
         elif file and (self.server.root / repo / file[2]).is_file():
@@ -120,6 +131,17 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     (pickle / "pytorch_model.bin").write_bytes(b"\x80\x04")
     empty = root / "acme" / "empty"
     empty.mkdir()
+    tiny = checkpoint("smollm3", root / "acme" / "tiny")
+    shard(tiny, 3)
+    # What repositories also hold.
+    for name in ("consolidated.safetensors", "epoch_1/model.safetensors", "pytorch_model.bin"):
+        store(tiny, {"w": torch.zeros(1000)}, name)
+    for name in ("README.md", "modeling_smollm3.py", "training_args.bin"):
+        (tiny / name).write_text("x")
+    shutil.copytree(tiny, root / "acme" / "spoiled")
+    spoiled = tensors(root / "acme" / "spoiled", SHARD)
+    spoiled["surplus"] = torch.zeros(1)
+    store(root / "acme" / "spoiled", spoiled, SHARD)
     with Hub(root) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
@@ -131,21 +153,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+def environment_of(hub: Hub, home: Path, **environment: str) -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+    return {
+        **kept,
+        "NO_PROXY": "127.0.0.1",
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(home),
+        "HF_HUB_DISABLE_XET": "1",
+        **environment,
+    }
+
+
 def ports(
     hub: Hub, home: Path, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-    return support.ports(
-        *arguments,
-        env={
-            **kept,
-            "NO_PROXY": "127.0.0.1",
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(home),
-            "HF_HUB_DISABLE_XET": "1",
-            **environment,
-        },
-    )
+    return support.ports(*arguments, env=environment_of(hub, home, **environment))
 
 
 def test_only_headers_travel(hub: Hub, home: Path) -> None:
@@ -223,3 +246,78 @@ def test_a_hub_that_is_not_there_is_named(hub: Hub, tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout) == (2, "")
     assert len(ran.stderr.splitlines()) == 1
     assert ran.stderr.startswith("ports: acme/coder is not in the Hub's cache, and the Hub cannot")
+
+
+LOCATE = """
+import sys
+from tools.read.preflight import located, preflight
+directory = located(sys.argv[1], lambda text: print(text, file=sys.stderr))
+preflight(directory)
+print(directory)
+"""
+
+
+def located(
+    hub: Hub, home: Path, name: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-c", LOCATE, name],
+        capture_output=True,
+        text=True,
+        env=environment_of(hub, home, **environment),
+    )
+
+
+def test_only_what_is_the_checkpoint_is_downloaded(hub: Hub, tmp_path: Path) -> None:
+    hub.sent.clear()
+    ran = located(hub, tmp_path, "acme/tiny@main")
+    assert ran.returncode == 0, ran.stderr
+    snapshot = Path(ran.stdout.strip())
+    shards = [f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3)]
+    assert sorted(p.name for p in snapshot.iterdir()) == sorted(
+        [
+            *("chat_template.jinja", "config.json", "generation_config.json"),
+            *shards,
+            *("model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json"),
+        ]
+    )
+    assert ran.stderr.splitlines() == [
+        "asking the Hub for acme/tiny@main",
+        "checking its headers",
+        *(f"downloading {name} ({i} of 3)" for i, name in enumerate(shards, 1)),
+    ]
+    # A second time nothing travels, and offline neither.
+    before = dict(hub.sent)
+    assert located(hub, tmp_path, "acme/tiny").stdout == ran.stdout
+    weights = [place for place in hub.sent if place.endswith(".safetensors")]
+    header = 8 + 100_000
+    assert all(hub.sent[place] - before[place] <= header for place in weights)
+    again = located(hub, tmp_path, "acme/tiny", HF_HUB_OFFLINE="1")
+    assert again.stdout == ran.stdout
+
+
+def test_a_download_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
+    ran = located(hub, tmp_path, "acme/tiny")
+    file = Path(ran.stdout.strip()) / SHARD
+    whole, blob = file.read_bytes(), file.resolve()
+    file.unlink()
+    blob.unlink()
+    blob.with_name(blob.name + ".incomplete").write_bytes(whole[:1000])
+    hub.sent.clear()
+    assert located(hub, tmp_path, "acme/tiny").returncode == 0
+    assert file.read_bytes() == whole
+
+
+def test_a_checkpoint_that_will_not_do_is_refused_before_its_weights_travel(
+    hub: Hub, tmp_path: Path
+) -> None:
+    hub.sent.clear()
+    ran = ports(hub, tmp_path, "serve", "acme/spoiled", "--port", "0")
+    assert ran.returncode == 2
+    assert "checkpoint tensor surplus" in ran.stderr.splitlines()[-1]
+    sizes = {p.name: p.stat().st_size for p in (hub.root / "acme" / "spoiled").glob("model-*")}
+    assert all(
+        sent < sizes[Path(place).name]
+        for place, sent in hub.sent.items()
+        if place.endswith(".safetensors")
+    )

@@ -13,7 +13,8 @@ PARTS = {"block_sparse_moe": "mlp", "w1": "gate_proj", "w2": "down_proj", "w3": 
 
 def weight_map(config: MixtralConfig) -> WeightMap:
     """The checkpoint's differences from the graph."""
-    return WeightMap(RenameParts("model", PARTS), *expert_layouts(config.num_local_experts))
+    rename = RenameParts("model", PARTS, newer=("mlp", "down_proj"))
+    return WeightMap(rename, *expert_layouts(config.num_local_experts))
 
 
 gguf_weight_map = partial(gguf_map, interleaved=True)

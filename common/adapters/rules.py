@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from max.dtype import DType
+
+from common.errors import PortError
 
 from .tensor import Array, Tensor, UnreadError
 
@@ -69,23 +71,49 @@ class RenameParts:
 
     ``{"attention.dense": "self_attn.o_proj"}`` takes ``0.attention.dense.bias``, and neither
     ``attention.dense_h`` nor ``attention.0.dense``.
+
+    Attributes:
+        prefix: What all names may start with.
+        parts: The checkpoint's runs, each with the graph's.
+        newer: Those of the graph's that newer checkpoints use themselves. Another's is refused: the
+            reference does not know the tensor, and would load the model without it.
     """
 
     prefix: str
     parts: Mapping[str, str] = field(default_factory=dict)
+    newer: tuple[str, ...] = ()
 
     def apply(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Returns the tensors renamed; those that it does not concern pass."""
-        runs = "|".join(re.escape(run) for run in sorted(self.parts, key=len, reverse=True))
-        regex = re.compile(rf"(?<![^.])(?:{runs})(?![^.])") if runs else None
+        """Returns the tensors renamed; those that it does not concern pass.
+
+        Raises:
+            PortError: If one has the graph's name already.
+        """
+        theirs = _runs(self.parts)
+        ours = _runs({*self.parts.values()} - {*self.parts, *self.newer})
         made: list[Tensor] = []
         for tensor in tensors:
+            if tensor.dropped:
+                made.append(tensor)
+                continue
             name = tensor.name.removeprefix(self.prefix + ".")
-            if regex:
-                name = regex.sub(lambda match: self.parts[match[0]], name)
-            same = tensor.dropped or name == tensor.name
+            if known := ours and ours.search(name):
+                said = next(run for run, to in self.parts.items() if to == known[0])
+                raise PortError(
+                    f"checkpoint tensor {tensor.source} says {known[0]} where checkpoints of this"
+                    f" architecture say {said}; transformers would not load it"
+                )
+            if theirs:
+                name = theirs.sub(lambda match: self.parts[match[0]], name)
+            same = name == tensor.name
             made.append(tensor if same else tensor.renamed(name, type(self).__name__))
         return made
+
+
+def _runs(runs: Collection[str]) -> re.Pattern[str] | None:
+    """Returns what finds any of the runs of whole dotted parts, the longest first."""
+    listed = "|".join(re.escape(run) for run in sorted(runs, key=len, reverse=True))
+    return re.compile(rf"(?<![^.])(?:{listed})(?![^.])") if listed else None
 
 
 @dataclass(frozen=True)

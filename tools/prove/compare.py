@@ -226,15 +226,24 @@ def compared(
     url: str,
     prompt: str = PROMPT,
     lengths: Sequence[int] = PROBE,
+    name: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Alignment:
     """Compares a server with transformers on the checkpoint that it serves.
+
+    Args:
+        directory: The checkpoint.
+        url: The server's, without ``/v1``.
+        prompt: What to continue.
+        lengths: After how many tokens to compare the next.
+        name: Under which it may be served, beside its directory.
+        progress: Told what is done.
 
     Raises:
         PortError: If the server does not answer, or serves something else.
     """
     served = Served(url)
-    if Path(served.model).resolve() != directory.resolve():
+    if served.model != name and Path(served.model).resolve() != directory.resolve():
         raise PortError(f"{url} serves {served.model}, not {directory}")
     progress("loading the reference")
     reference = LocalReference(directory)
@@ -279,7 +288,10 @@ def serving(
 
 def compare(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="Directory of the checkpoint that is served.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="The checkpoint: a directory, or a name of the Hub."),
+    ],
     slug: Annotated[str, typer.Option(help="Its port; see `./ports list`.")],
     port: Annotated[int, typer.Option(help="TCP port of the server on 127.0.0.1.")] = 8000,
     prompt: Annotated[str, typer.Option(help="What to continue.")] = PROMPT,
@@ -295,19 +307,21 @@ def compare(
     """
     from common.checkpoint import read_config
     from tools.port.package import open_package
+    from tools.read.preflight import located
 
     declared = open_package(slug).port
-    classes = read_config(model).get("architectures")
-    if not isinstance(classes, list) or not declared.classes.keys() & {*map(str, classes)}:
-        served = ", ".join(declared.classes)
-        raise PortError(f"{model} is of {classes}; {slug} is the port of {served}")
     with progress_line(Console(stderr=True)) as progress:
+        directory = located(model, progress, max_length=max_length).resolve()
+        classes = read_config(directory).get("architectures")
+        if not isinstance(classes, list) or not declared.classes.keys() & {*map(str, classes)}:
+            served = ", ".join(declared.classes)
+            raise PortError(f"{model} is of {classes}; {slug} is the port of {served}")
         if serve:
-            with serving(model.resolve(), max_length, context.args, progress) as url:
-                found = compared(model, url, prompt, progress=progress)
+            with serving(directory, max_length, context.args, progress) as url:
+                found = compared(directory, url, prompt, progress=progress)
         else:
             url = f"http://127.0.0.1:{port}"
-            found = compared(model, url, prompt, progress=progress)
+            found = compared(directory, url, prompt, name=model, progress=progress)
     if as_json:
         print_json(found.to_json())
     else:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from architectures import ARCHITECTURES, load_port
 from common.checkpoint import Header, read_config, read_headers, read_json
 from common.errors import PortError, nearest
 
+from . import hub
 from .installed import causal_models, model_types, transformers_classes
 
 if TYPE_CHECKING:
@@ -171,6 +172,37 @@ def check_generation(directory: Path) -> list[str]:
     ]
 
 
+def located(
+    model: str,
+    say: Callable[[str], None],
+    *,
+    max_length: int | None = None,
+    trust_remote_code: bool = False,
+) -> Path:
+    """Returns the folder of a checkpoint: itself, or downloaded if it is a name of the Hub.
+
+    Of the Hub, everything is checked that needs no weights before these are downloaded.
+
+    Raises:
+        PortError: If the Hub does not give it, or it cannot be served.
+    """
+    if not hub.is_name(model):
+        return Path(model).expanduser()
+
+    def check(directory: Path, headers: list[Header]) -> None:
+        if headers:
+            preflight(
+                directory,
+                headers=headers,
+                max_length=max_length,
+                trust_remote_code=trust_remote_code,
+            )
+        else:
+            port_class(read_config(directory))
+
+    return hub.fetched(model, check, say, code=trust_remote_code)
+
+
 def planned(
     architecture: Any, huggingface_config: Any, directory: Path
 ) -> tuple[Plan, dict[str, Weight]]:
@@ -211,12 +243,17 @@ def planned_from(
 
 
 def preflight(
-    directory: Path, *, max_length: int | None = None, trust_remote_code: bool = False
+    directory: Path,
+    *,
+    headers: Sequence[Header] | None = None,
+    max_length: int | None = None,
+    trust_remote_code: bool = False,
 ) -> list[str]:
     """Checks everything about a checkpoint that needs no compile.
 
     Args:
         directory: The checkpoint.
+        headers: Of its weights, if these are not there.
         max_length: The longest sequence to serve, in tokens, if not the checkpoint's.
         trust_remote_code: Leaves the tokenizer unchecked, which may then be the checkpoint's code.
 
@@ -239,7 +276,8 @@ def preflight(
             f"{directory / 'config.json'} has model_type {huggingface_config.model_type!r};"
             f" {class_name} is of {port.classes[class_name]!r}"
         )
-    plan, parameters = planned(architecture, huggingface_config, directory)
+    found = read_headers(directory) if headers is None else headers
+    plan, parameters = planned_from(architecture, huggingface_config, found)
     audit(plan.produced, parameters)
     config = architecture.config.from_huggingface(huggingface_config)
     warnings = [

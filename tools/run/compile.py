@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 def compile_graphs(
     what: Annotated[
-        list[str], typer.Argument(metavar="CHECKPOINT | SLUG...", help="What to compile.")
+        list[str],
+        typer.Argument(
+            metavar="CHECKPOINT | SLUG...",
+            help="A directory or a name of the Hub, owner/name[@revision]; or ports.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Where to; must not exist.")],
     target: Annotated[
@@ -45,14 +49,15 @@ def compile_graphs(
 
     Example: ./ports compile ~/checkpoints/SmolLM3-3B --max-length 4096 --out compiled
     """
-    os.environ["HF_HUB_OFFLINE"] = "1"
     from common.compiled.target import Target
+    from tools.read.hub import is_name
 
     aim = Target.named(target, encoding)
     with progress_line(Console(stderr=True)) as progress, whole(out) as unfinished:
-        if len(what) == 1 and Path(what[0]).is_dir():
-            _checkpoint(Path(what[0]), aim, unfinished, max_length, progress)
+        if len(what) == 1 and (Path(what[0]).is_dir() or is_name(what[0])):
+            _checkpoint(what[0], aim, unfinished, max_length, progress)
             return
+        os.environ["HF_HUB_OFFLINE"] = "1"
         from proof.trace import compile_fixtures
 
         compile_fixtures([load_port(slug) for slug in what], aim, unfinished, progress)
@@ -81,17 +86,21 @@ def whole(out: Path) -> Iterator[Path]:
 
 
 def _checkpoint(
-    directory: Path,
+    model: str,
     target: Target,
     unfinished: Path,
     max_length: int | None,
     progress: Callable[[str], None],
 ) -> None:
+    from tools.read.preflight import located, preflight
+
+    # Before MAX is: it is told not to ask the Hub.
+    directory = located(model, progress, max_length=max_length)
+    os.environ["HF_HUB_OFFLINE"] = "1"
     target.stand_in()
     from max.pipelines import PIPELINE_REGISTRY, PipelineArgs, PipelineConfig
 
     import architectures
-    from tools.read.preflight import preflight
 
     progress(f"checking {directory}")
     preflight(directory, max_length=max_length)

@@ -8,7 +8,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,7 +20,9 @@ from tools.terminal.progress import progress_line
 
 def serve(
     context: typer.Context,
-    checkpoint: Annotated[Path, typer.Argument(help="Directory of a checkpoint.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="A directory, or a name of the Hub: owner/name[@revision].")
+    ],
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 8000,
     device: Annotated[
         str | None, typer.Option(help="cpu or gpu; by default a GPU if there is one.")
@@ -38,9 +40,10 @@ def serve(
 ) -> None:
     """Serves a checkpoint with an OpenAI API. Further options go to `max serve`.
 
-    Example: ./ports serve ~/checkpoints/SmolLM3-3B --max-length 4096
+    Example: ./ports serve HuggingFaceTB/SmolLM3-3B --max-length 4096
     """
-    from tools.read.preflight import preflight
+    from tools.read.hub import is_name
+    from tools.read.preflight import located, preflight
 
     from .serving import Server, command, end_on_signals, free_port
 
@@ -49,18 +52,26 @@ def serve(
         context.args += ["--precompiled-mefs", str(precompiled.resolve())]
     tcp_port = free_port(port)
     console = Console(stderr=True)
-    console.print(f"checking {checkpoint}", markup=False, highlight=False, soft_wrap=True)
-    warnings = preflight(checkpoint, max_length=max_length, trust_remote_code=trust_remote_code)
+    with progress_line(console) as progress:
+        progress(f"checking {checkpoint}")
+        how: Any = dict(max_length=max_length, trust_remote_code=trust_remote_code)
+        directory = located(checkpoint, progress, **how).resolve()
+        warnings = preflight(directory, **how)
     for warning in warnings:
-        console.print(f"[yellow]warning:[/] {escape(warning)}")
+        console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    name = checkpoint if is_name(checkpoint) else str(directory)
     device = device or best_device()
     arguments = command(
-        checkpoint.resolve(),
+        directory,
         port=tcp_port,
         device=device,
         encoding=encoding or ("float32" if device == "cpu" else "bfloat16"),
         max_length=max_length,
-        extra=(*context.args, *(("--trust-remote-code",) if trust_remote_code else ())),
+        extra=(
+            *(("--served-model-name", name) if name == checkpoint else ()),
+            *(("--trust-remote-code",) if trust_remote_code else ()),
+            *context.args,
+        ),
     )
     console.print(shlex.join(arguments), markup=False, highlight=False, soft_wrap=True)
     end_on_signals()
@@ -68,7 +79,7 @@ def serve(
         with progress_line(console) as progress:
             server.wait(progress)
         console.print(f"[bold green]ready[/] at {server.url}/v1; Ctrl-C ends it. For example:")
-        console.print(example(server.url, checkpoint.resolve()), markup=False, soft_wrap=True)
+        console.print(example(server.url, name), markup=False, soft_wrap=True)
         try:
             server.follow(sys.stderr)
         except KeyboardInterrupt:
@@ -82,9 +93,9 @@ def best_device() -> str:
     return "gpu" if accelerator_count() else "cpu"
 
 
-def example(url: str, directory: Path) -> str:
+def example(url: str, model: str) -> str:
     """Returns a request that a shell takes."""
-    request = {"model": str(directory), "prompt": "The quick brown fox", "max_tokens": 32}
+    request = {"model": model, "prompt": "The quick brown fox", "max_tokens": 32}
     header = "-H 'Content-Type: application/json'"
     return f"  curl {url}/v1/completions {header} -d {shlex.quote(json.dumps(request))}"
 
