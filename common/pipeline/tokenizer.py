@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from max.pipelines.context import TextContext
 from max.pipelines.context.exceptions import InputError
 from max.pipelines.lib import PipelineConfig, TextTokenizer
+from max.pipelines.modeling.types import TextGenerationRequest
 
 
 class PortTokenizer(TextTokenizer):
@@ -23,6 +25,7 @@ class PortTokenizer(TextTokenizer):
     def __init__(self, model_path: str, pipeline_config: PipelineConfig, **kwargs: Any) -> None:
         super().__init__(model_path, pipeline_config, **kwargs)
         self.vocab_size: int = pipeline_config.model.huggingface_config.vocab_size
+        self.echoes: bool = pipeline_config.model.enable_echo
 
     async def encode(
         self, prompt: str | Sequence[int], add_special_tokens: bool = True
@@ -33,6 +36,8 @@ class PortTokenizer(TextTokenizer):
             InputError: For an id without a row in the embedding; a server answers 400.
         """
         ids = await super().encode(prompt, add_special_tokens)
+        if not len(ids):
+            raise InputError("the prompt has no token")
         # As Python's numbers: one that no int64 holds makes an array of objects.
         for token in map(int, ids):
             if not 0 <= token < self.vocab_size:
@@ -41,3 +46,23 @@ class PortTokenizer(TextTokenizer):
                     f" {self.vocab_size - 1}"
                 )
         return ids
+
+    async def new_context(self, request: TextGenerationRequest) -> TextContext:
+        """Returns what the scheduler gets of a request.
+
+        Raises:
+            InputError: For what would end the worker that computes it, and with it the server.
+        """
+        params = request.sampling_params
+        # As many as there are is all of them; the sampler makes room for as many as are asked for.
+        params.top_k = min(params.top_k, self.vocab_size)
+        for name, value in (("seed", params.seed), *self._stops(params.stop_token_ids)):
+            if not -(2**63) <= value < 2**63:
+                raise InputError(f"{name} {value} does not fit 64 bits")
+        if request.echo and request.logprobs and not self.echoes:
+            raise InputError("echo with logprobs is for a server started with --enable-echo")
+        return await super().new_context(request)
+
+    @staticmethod
+    def _stops(ids: Sequence[int] | None) -> list[tuple[str, int]]:
+        return [("stop_token_ids", token) for token in ids or ()]
