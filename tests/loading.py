@@ -65,6 +65,40 @@ def shard(directory: Path, count: int) -> None:
     (directory / "model.safetensors.index.json").write_text(json.dumps(index))
 
 
+def stacked_experts(directory: Path) -> None:
+    """Writes Mixtral in the layout that transformers computes with."""
+    from transformers import AutoModelForCausalLM
+
+    checkpoint("mixtral", directory)
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
+    model.save_pretrained(directory, save_original_format=False)
+    assert any(name.endswith("experts.gate_up_proj") for name in tensors(directory))
+
+
+def sentencepiece_only(directory: Path) -> None:
+    """Writes SmolLM3 with tokenizer.model alone, and chat templates by name."""
+    import sentencepiece
+
+    checkpoint("smollm3", directory)
+    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (directory / name).unlink(missing_ok=True)
+    text = directory / "text"
+    text.write_text("\n".join(f"word{i} of line {i * 7}, and on" for i in range(400)))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(text),
+        model_prefix=str(directory / "tokenizer"),
+        vocab_size=300,
+        model_type="bpe",
+        byte_fallback=True,
+        pad_id=-1,
+        minloglevel=2,
+    )
+    chat = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{% endfor %}"
+    templates = [{"name": "default", "template": chat}, {"name": "rag", "template": "x"}]
+    config = {"tokenizer_class": "LlamaTokenizer", "chat_template": templates}
+    (directory / "tokenizer_config.json").write_text(json.dumps(config))
+
+
 def served(directory: Path) -> Arrays:
     """Returns the graph's weights as ``./ports serve`` gives them to it, in float32.
 

@@ -100,15 +100,6 @@ def adapter_beside(directory: Path) -> None:
     store(directory, {name: torch.zeros(8, 64)}, "adapter_model.safetensors")
 
 
-def stacked_experts(directory: Path) -> None:
-    from transformers import AutoModelForCausalLM
-
-    checkpoint("mixtral", directory)
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    model.save_pretrained(directory, save_original_format=False)
-    assert any(name.endswith("experts.gate_up_proj") for name in tensors(directory))
-
-
 def experts_in_two_dtypes(directory: Path) -> None:
     checkpoint("mixtral", directory)
     found = tensors(directory)
@@ -248,29 +239,6 @@ def test_float16_is_cast(slug: str, folder: Path) -> None:
     expected = reference(folder, folder.parent / "reference")
     assert expected is not None
     assert same(served(folder), expected) is None
-
-
-def sentencepiece_only(directory: Path) -> None:
-    import sentencepiece
-
-    checkpoint("mixtral", directory)
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        (directory / name).unlink(missing_ok=True)
-    text = directory / "text"
-    text.write_text("\n".join(f"word{i} of line {i * 7}, and on" for i in range(400)))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(text),
-        model_prefix=str(directory / "tokenizer"),
-        vocab_size=300,
-        model_type="bpe",
-        byte_fallback=True,
-        pad_id=-1,
-        minloglevel=2,
-    )
-    chat = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{% endfor %}"
-    templates = [{"name": "default", "template": chat}, {"name": "rag", "template": "x"}]
-    config = {"tokenizer_class": "LlamaTokenizer", "chat_template": templates}
-    (directory / "tokenizer_config.json").write_text(json.dumps(config))
 
 
 def test_a_tokenizer_of_sentencepiece_loads(folder: Path) -> None:
