@@ -32,8 +32,10 @@ from tests.loading import (
     reference,
     refused,
     same,
+    sentencepiece_only,
     served,
     shard,
+    stacked_experts,
     store,
     tensors,
 )
