@@ -29,7 +29,10 @@ def audit(weights: Mapping[str, Tensor], parameters: Mapping[str, Weight]) -> No
 
     unknown = [name for name in weights if name not in parameters]
     missing = [name for name in parameters if name not in weights]
-    shapes = {name: [int(dim) for dim in p.shape] for name, p in parameters.items()}
+    try:
+        shapes = {name: [int(dim) for dim in p.shape] for name, p in parameters.items()}
+    except ValueError as error:
+        raise PortError(f"no tensor has the sizes in config.json: {error}") from None
     common = weights.keys() & parameters.keys()
     misshapen = sorted(name for name in common if list(weights[name].shape) != shapes[name])
     mistyped = sorted(name for name in common if weights[name].dtype != parameters[name].dtype)

@@ -18,6 +18,10 @@ from .rope import RopeParameters
 ConfigT = TypeVar("ConfigT", bound="DecoderConfig")
 
 
+#: Columns of a head beyond which a config is damaged: no attention kernel takes a tenth of them.
+WIDEST_HEAD = 65536
+
+
 class Heads(TypedDict):
     """Sizes of heads."""
 
@@ -87,6 +91,11 @@ class DecoderConfig(Deployment):
         """Returns the fields that are not simply the value of their key."""
         hidden, heads = keys[cls.key_of("hidden_size")], keys[cls.key_of("num_attention_heads")]
         head_dim = keys.get(cls.key_of("head_dim"), hidden // heads)
+        if not 0 < head_dim <= WIDEST_HEAD:
+            raise PortError(
+                f"heads of {head_dim} columns are none (config.json: hidden_size {hidden},"
+                f" {heads} heads)"
+            )
         width, positions = keys[cls.key_of("intermediate_size")], keys["max_position_embeddings"]
         kv_heads = keys.get(cls.key_of("num_key_value_heads"), heads)
         rope = keys[cls.key_of("rope_parameters")]

@@ -121,11 +121,12 @@ class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         YaRN's factor counts from the length before it.
         """
         scaling = getattr(huggingface_config, "rope_parameters", None) or {}
-        stretched = (scaling.get("original_max_position_embeddings") or 0) * (
-            scaling.get("factor") or 1
-        )
-        named = getattr(huggingface_config, "model_max_length", None) or 0
-        most = max(huggingface_config.max_position_embeddings, named, int(stretched))
+        before, factor = scaling.get("original_max_position_embeddings"), scaling.get("factor")
+        named = getattr(huggingface_config, "model_max_length", None)
+        lengths = [huggingface_config.max_position_embeddings, named]
+        if isinstance(before, int) and isinstance(factor, int | float):
+            lengths.append(int(before * factor))
+        most = max(length for length in lengths if isinstance(length, int))
         if asked <= most:
             return None
         return (

@@ -5,21 +5,16 @@
 from __future__ import annotations
 
 import ast
-import functools
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jinja2
-
 from architectures import load_port
 from common.declaration import Port
 from common.errors import PortError
+from tools.terminal.files import ruff, templates
 
 from .parts import OURS, Closure, Module, Part, module_named, parsed
 from .prose import neutral, wrapped
@@ -296,38 +291,15 @@ def _label(module: str) -> str:
 
 def _finished(source: str) -> str:
     """Returns a source as upstream's formatter leaves it, under upstream's licence header."""
-    fixed = _ruff("check", "--fix-only", "--quiet", source=source)
-    text = wrapped(_ruff("format", "--quiet", source=fixed), WIDTH)
+    config = ("--config", str(TEMPLATES / "ruff.toml"))
+    fixed = ruff("check", "--fix-only", *config, source=source)
+    text = wrapped(ruff("format", *config, source=fixed), WIDTH)
     return (TEMPLATES / "header.txt").read_text() + text
-
-
-def _ruff(*arguments: str, source: str) -> str:
-    command = [sys.executable, "-m", "ruff", *arguments, "--no-cache", "--config"]
-    ran = subprocess.run(
-        [*command, str(TEMPLATES / "ruff.toml"), "--stdin-filename", "source.py", "-"],
-        input=source,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ),
-    )
-    if ran.returncode:
-        raise PortError(f"ruff fails on what is exported: {ran.stderr.strip() or ran.stdout}")
-    return ran.stdout
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    # A cell of a table in Markdown.
-    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
-    return environment
 
 
 def render(template: str, **values: Any) -> str:
     """Returns what a template says with these values."""
-    return _environment().get_template(template).render(**values)
+    found = templates(TEMPLATES)
+    # A cell of a table in Markdown.
+    found.filters["cell"] = lambda text: text.replace("|", "\\|")
+    return found.get_template(template).render(**values)
