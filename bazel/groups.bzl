@@ -3,15 +3,16 @@
 
 """Which ports compile together."""
 
-# Ports of a group, about. A compile takes some 100 CPU seconds, and 17 more for each fixture, and
-# keeps one core busy (11 ports, 23 fixtures that share attentions: 484 CPU seconds, 4.1 GB). So a
-# group of 19 ports, the most that hashing makes, is done within 15 minutes.
-GROUP_SIZE = 12
+# Ports of a group, about. A compile takes 155 CPU seconds for the first port, and 24 for one more
+# where eight are (bench/batch_compile.json), on little more than one core. So a larger group saves
+# CPU time, and a smaller one wall time when one of its ports changes: at this size a group, of 11
+# ports at most as hashing makes them, takes at most 490 CPU seconds, and 330 seconds alone.
+GROUP_SIZE = 6
 
 def _digest(name):
     # hash() of names that share letters is close together; this spreads it. Of the factors tried, it
     # is the one by which the names of transformers' decoders make the evenest groups.
-    return (hash(name) * 63363 // 65536) % 65536
+    return (hash(name) * 4693 // 65536) % 65536
 
 def group_of(name, count):
     """Says which group a port is in.

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from common.adapters import Plan
 
 
-#: Keys of config.json that count something; none of it can be 0.
-DIMENSIONS = (
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "vocab_size",
-)
+#: Keys of config.json that count something, each with more than any model has of it: a graph of a
+#: billion layers would be built until memory ends.
+DIMENSIONS = {
+    "hidden_size": 10**7,
+    "intermediate_size": 10**8,
+    "num_hidden_layers": 10**4,
+    "num_attention_heads": 10**6,
+    "num_key_value_heads": 10**6,
+    "vocab_size": 10**9,
+}
 
 
 def port_class(config: dict[str, Any]) -> str:
@@ -87,10 +88,10 @@ def load_config(directory: Path) -> Any:
     except Exception as error:
         # transformers checks some keys itself, with errors of many kinds, and lines.
         raise PortError(f"transformers refuses {file}: {in_one_line(error)}") from None
-    for key in DIMENSIONS:
+    for key, most in DIMENSIONS.items():
         size = getattr(config, key, None)
-        if isinstance(size, int) and size < 1:
-            raise PortError(f"{key} is {size} in {file}; it must be positive")
+        if isinstance(size, int) and not 0 < size <= most:
+            raise PortError(f"{key} is {size} in {file}; it must be positive, and {most} at most")
     return config
 
 
