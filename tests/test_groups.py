@@ -43,7 +43,7 @@ def test_groups_are_balanced(starlark: dict[str, Any], names: list[str]) -> None
     for count in range(1, len(names) + 1):
         groups = starlark["groups_of"](names[:count])
         assert sorted(name for group in groups.values() for name in group) == sorted(names[:count])
-        assert max(map(len, groups.values())) <= 1.9 * starlark["GROUP_SIZE"]
+        assert max(map(len, groups.values())) <= 2 * starlark["GROUP_SIZE"]
 
 
 def test_a_new_port_changes_its_own_group_and_splits_at_most_one(

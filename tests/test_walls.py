@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 
 from tests.sparse import write_sparse
+from tests.support import hide
 from tools.__main__ import main
 from tools.read.source import Source
 from tools.read.walls import WALLS, found
+
+
+@pytest.fixture(autouse=True)
+def no_mixtral(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class without a port: what a port serves is loaded, to see whether it can be."""
+    hide("mixtral", monkeypatch)
+
 
 PLAIN = {
     "architectures": ["MixtralForCausalLM"],

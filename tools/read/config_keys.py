@@ -47,7 +47,7 @@ KEYS: tuple[Meaning, ...] = (
         IGNORABLE,
         "identity of the checkpoint; architectures[0] is the name to register",
         "architectures model_type auto_map _name_or_path id2label label2id task_specific_params"
-        " _num_labels",
+        " _num_labels transformers_weights",
     ),
     _row(
         IGNORABLE,

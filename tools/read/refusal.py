@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from common.errors import PortError
 
+from . import installed
 from .config import class_name
-from .installed import port_names
 from .source import Source
 
 
@@ -19,7 +19,7 @@ def refusal(source: Source) -> str | None:
 
     Only then is MAX imported, which takes seconds.
     """
-    if source.directory is None or class_name(source.config) not in port_names():
+    if source.directory is None or class_name(source.config) not in installed.port_names():
         return None
     from .preflight import preflight
 
