@@ -120,9 +120,9 @@ class ConfigKeys:
         """
         try:
             yield
-        except PortError:
-            raise
         except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            if isinstance(error, PortError):
+                raise
             said = " ".join(str(error).split()) or type(error).__name__
             raise PortError(
                 f"config.json has {self._last} = {getattr(self._config, self._last, None)!r},"

@@ -33,7 +33,7 @@ class PortTokenizer(TextTokenizer):
         """Returns a prompt's ids, ``[tokens]``.
 
         Raises:
-            InputError: For an id without a row in the embedding; a server answers 400.
+            InputError: For an id without a row; a server answers 400.
         """
         ids = await super().encode(prompt, add_special_tokens)
         if not len(ids):
@@ -51,7 +51,7 @@ class PortTokenizer(TextTokenizer):
         """Returns what the scheduler gets of a request.
 
         Raises:
-            InputError: For what would end the worker that computes it, and with it the server.
+            InputError: For what would end the worker, and the server.
         """
         params = request.sampling_params
         # As many as there are is all of them; the sampler makes room for as many as are asked for.
