@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from common.config import RopeParameters
 from common.errors import PortError
 
 from .rules import Matching, Rename, Rule
-from .tensor import Tensor, bits, of_bits
+from .tensor import Array, Tensor, bits, of_bits
 
 Rows = slice | npt.NDArray[np.int64]
 
@@ -232,11 +233,14 @@ class SplitStackedGateUp(Matching):
 
     def take(self, tensor: Tensor, match: re.Match[str]) -> Iterator[Tensor]:
         experts, rows, *columns = tensor.shape
+        shape = (experts, rows // 2, *columns)
         for part, start in (("gate", 0), ("up", rows // 2)):
-            half = slice(start, start + rows // 2)
-            shape = (experts, rows // 2, *columns)
-            name = match.expand(self.to.format(part))
-            yield tensor.moved(shape, lambda a, half=half: a[:, half], self.step, name)  # type: ignore[misc]
+            half = partial(_of_each, rows=slice(start, start + rows // 2))
+            yield tensor.moved(shape, half, self.step, match.expand(self.to.format(part)))
+
+
+def _of_each(stack: Array, *, rows: slice) -> Array:
+    return stack[:, rows]
 
 
 def expert_layouts(count: int) -> tuple[Rule, ...]:
