@@ -55,8 +55,9 @@ def serve(
     with progress_line(console) as progress:
         progress(f"checking {checkpoint}")
         how: Any = dict(max_length=max_length, trust_remote_code=trust_remote_code)
-        directory = located(checkpoint, progress, **how).resolve()
+        directory = located(checkpoint, progress, **how)
         warnings = preflight(directory, **how)
+    directory = directory.resolve()
     for warning in warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     name = checkpoint if is_name(checkpoint) else str(directory)

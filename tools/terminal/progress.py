@@ -26,7 +26,8 @@ def progress_line(console: Console) -> Iterator[Callable[[str], None]]:
     def say(text: str) -> None:
         nonlocal last
         if text != last:
-            console.print(f"[{time.monotonic() - began:5.0f} s] {text}", markup=False)
+            line = f"[{time.monotonic() - began:5.0f} s] {text}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         last = text
 
     yield say
