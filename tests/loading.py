@@ -87,7 +87,8 @@ def sentencepiece_only(directory: Path) -> None:
     sentencepiece.SentencePieceTrainer.train(
         input=str(text),
         model_prefix=str(directory / "tokenizer"),
-        vocab_size=300,
+        # As many as the embedding has rows: MAX generates no id that the tokenizer has not.
+        vocab_size=384,
         model_type="bpe",
         byte_fallback=True,
         pad_id=-1,

@@ -21,7 +21,8 @@ from tests.support import finished
 from tools.prove.tiers import SMALL
 from tools.run.serving import free_port
 
-PROMPT, TOKENS = "word7 of line 49", 12
+#: After it both tokenizers write text; of random weights most is no UTF-8.
+PROMPT, TOKENS = "word38 of line 266, and on", 4
 
 
 def float16(directory: Path) -> None:
