@@ -23,10 +23,10 @@ from proof.metrics import moved
 from .diagnosis import (
     ROUNDING,
     Cause,
-    Difference,
     Rounding,
     Scene,
     Taps,
+    TensorDifference,
     diagnose,
     differences,
     first_wrong,
@@ -63,9 +63,9 @@ class Hunt:
     prefill: int
     oracle: list[str] = field(default_factory=list)
     uncompared: list[str] = field(default_factory=list)
-    prefilled: list[Difference] = field(default_factory=list)
-    decoded: list[Difference] = field(default_factory=list)
-    whole: list[Difference] = field(default_factory=list)
+    prefilled: list[TensorDifference] = field(default_factory=list)
+    decoded: list[TensorDifference] = field(default_factory=list)
+    whole: list[TensorDifference] = field(default_factory=list)
     phase: str = ""
     symptoms: list[str] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Hunt:
         return not self.oracle and self.first is None
 
     @property
-    def first(self) -> Difference | None:
+    def first(self) -> TensorDifference | None:
         """The first wrong tensor."""
         return first_wrong(self.prefilled) or first_wrong(self.decoded)
 
@@ -87,7 +87,7 @@ class Hunt:
         return wrong and first_wrong(self.whole) is None
 
     @property
-    def shown(self) -> list[Difference]:
+    def shown(self) -> list[TensorDifference]:
         """The phase that the first wrong tensor is in; the prefill if there is none."""
         return self.decoded if self.phase == "decode" else self.prefilled
 
@@ -112,7 +112,7 @@ class Hunt:
         }
 
 
-def _brief(found: Difference) -> dict[str, Any]:
+def _brief(found: TensorDifference) -> dict[str, Any]:
     return {key: value for key, value in found.to_json().items() if key != "by_channel"}
 
 
@@ -263,7 +263,7 @@ def judged(
     return found
 
 
-def _part(port: Taps, reference: Taps, rows: slice, rounding: Rounding) -> list[Difference]:
+def _part(port: Taps, reference: Taps, rows: slice, rounding: Rounding) -> list[TensorDifference]:
     ours = {name: tensor[rows] for name, tensor in port.items()}
     theirs = {name: tensor[rows] for name, tensor in reference.items()}
     return differences(ours, theirs, rounding)

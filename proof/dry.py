@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 MAX_LENGTH = 512
 
 
-def dry_build(architecture: Any, huggingface_config: Any) -> Any:
+def dry_build(
+    architecture: Any, huggingface_config: Any, decoder_cls: Callable[[Any], Any] | None = None
+) -> Any:
     """Returns the decoder of a config, with a KV cache declared as serving would.
 
     Args:
         architecture: The port's ``SupportedArchitecture``.
         huggingface_config: A transformers config object.
+        decoder_cls: Makes the decoder of a config, in place of the port's class.
 
     Raises:
         PortError: If the port does not support what the config asks for.
@@ -32,7 +36,7 @@ def dry_build(architecture: Any, huggingface_config: Any) -> Any:
         data_parallel_degree=1,
     )
     config = dataclasses.replace(config, kv_params=kv_params, max_seq_len=MAX_LENGTH)
-    return architecture.pipeline_model.decoder_cls(config)
+    return (decoder_cls or architecture.pipeline_model.decoder_cls)(config)
 
 
 def dry_trace(decoder: Any) -> Any:
@@ -46,3 +50,25 @@ def dry_trace(decoder: Any) -> Any:
         weight.name = name
     with shared_kernels():
         return decoder.trace(*tree.leaves(decoder.input_tree(decoder.config.kv_params)))
+
+
+def fields_read(architecture: Any, huggingface_config: Any) -> set[str]:
+    """Returns the fields of its config that a decoder's build and trace read.
+
+    Raises:
+        PortError: As :func:`dry_build`.
+    """
+    read: set[str] = set()
+    decoder_cls = architecture.pipeline_model.decoder_cls
+
+    def watched(config: Any) -> Any:
+        class Watched(type(config)):  # type: ignore[misc]
+            def __getattribute__(self, name: str) -> Any:
+                read.add(name)
+                return super().__getattribute__(name)
+
+        config.__class__ = Watched
+        return decoder_cls(config)
+
+    dry_trace(dry_build(architecture, huggingface_config, decoder_cls=watched))
+    return read

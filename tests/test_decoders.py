@@ -99,12 +99,13 @@ def walls_differ(row: dict[str, Any], source: Source) -> set[str]:
 
 
 def deltas_differ(row: dict[str, Any], source: Source) -> set[str]:
-    states = {delta.name: delta.state for delta in inspected(source).deltas or ()}
-    missed = set(row["deltas"]) - set(states)
+    labels = {feature.name for feature in FEATURES}
+    found = [each for each in inspected(source).differences or () if each.name in labels]
+    missed = set(row["deltas"]) - {each.name for each in found}
     if row["walls"]:
         # Of what is a wall, the data says only what makes it one.
         return missed
-    return missed | {name for name, state in states.items() if state == YES} - set(row["deltas"])
+    return missed | {each.name for each in found if each.state == YES} - set(row["deltas"])
 
 
 def test_walls_and_deltas_are_the_datas(sources: dict[str, Source]) -> None:
@@ -152,8 +153,10 @@ def test_every_delta_is_where_the_reference_says(sources: dict[str, Source]) -> 
     home = folder("transformers")
     assert home
     lines = (home.parent / inspection.reference).read_text().splitlines()
-    found = {d.name: lines[int(d.where.split(":")[1]) - 1].strip() for d in inspection.deltas or ()}
+    found = {
+        d.name: lines[int(d.where.split(":")[1]) - 1].strip() for d in inspection.differences or ()
+    }
     assert "nn.LayerNorm(" in found["LayerNorm"]
     assert "_proj = nn.Linear(" in found["QKV bias"]
     assert "_tied_weights_keys" in found["tied head"]
-    assert [d.name for d in inspection.donors[:1]] == ["GPTNeoXForCausalLM"]
+    assert [d.name for d in inspection.donors[:1]] == ["MistralForCausalLM"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ SCHEMA = {
     "stored": int,
     "weights": type(None),
     "fit": dict,
-    "deltas": list,
+    "differences": list,
     "donors": list,
     "checks": list,
 }
@@ -181,30 +182,29 @@ def test_packed_weights_have_no_parameters(tmp_path: Path) -> None:
     assert plain.stored == 2 * plain.parameters
 
 
-def test_donors_are_ranked_by_differences(tmp_path: Path) -> None:
+def test_the_parent_that_transformers_names_is_first(tmp_path: Path) -> None:
     found = look(tmp_path)
-    assert found.deltas is not None
-    first = found.donors[0]
-    assert (first.slug, first.origin, first.adds, first.removes) == (
-        "gpt_neox",
-        "ports",
-        (),
-        ("fused QKV",),
-    )
-    differences = [donor.differences for donor in found.donors]
-    assert differences == sorted(differences)
+    assert found.differences is not None
+    first, *others = found.donors
+    assert (first.slug, first.origin, first.named) == ("mistral", "max", True)
+    assert not any(donor.named for donor in others)
+    names = {each.name for each in first.differences}
+    assert {"LayerNorm", "two-matrix MLP", "MLP bias", "QKV bias"} < names
+    work = [d.lines + 5 * (len(d.differences) + len(d.removes)) for d in others]
+    assert work == sorted(work)
     assert {"llama3", "qwen2", "olmo"} <= {d.slug for d in found.donors if d.origin == "max"}
+    assert "gpt2" in {d.slug for d in found.donors}
     experts = look(tmp_path, architectures=["MixtralForCausalLM"], model_type="mixtral").donors
-    near = {donor.slug: donor for donor in experts if donor.differences <= 1}
-    assert near["smollm3"].adds == ("mixture of experts",)
-    assert near["qwen3"].removes == ("QK norm",)
+    by_slug = {donor.slug: donor for donor in experts}
+    assert "mixture of experts" in {each.name for each in by_slug["smollm3"].differences}
+    assert by_slug["qwen3"].removes == ("QK norm",)
 
 
 def test_without_a_reference_there_are_no_donors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = look(tmp_path, architectures=["NewForCausalLM"], model_type="new")
-    assert (found.reference, found.deltas, found.donors) == (None, None, ())
+    assert (found.reference, found.differences, found.donors) == (None, None, ())
     code, out, _ = ports_here(capsys, "inspect", str(tmp_path))
     assert code == 0
     assert "no reference code" in out
@@ -235,8 +235,12 @@ def test_json_has_its_schema_and_goes_to_a_file(
     assert set(found["fit"]) == {
         *("gpu", "memory", "usable", "weights", "cache", "length", "arithmetic", "fits")
     }
-    assert set(found["deltas"][0]) == {"name", "part", "state", "where"}
-    assert set(found["donors"][0]) == {"name", "slug", "origin", "adds", "removes", "differences"}
+    assert set(found["differences"][0]) == {
+        *("name", "part", "state", "references", "where", "hunk"),
+    }
+    assert set(found["donors"][0]) == {
+        *("name", "slug", "origin", "named", "lines", "differences", "removes"),
+    }
     assert set(found["checks"][0]) == {"key", "config", "weights", "tensor", "note"}
     assert json.loads(file.read_text()) == found
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "report.json"]
@@ -255,7 +259,7 @@ def test_a_file_that_cannot_be_written_is_named(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_the_report_reads_in_80_columns(
+def test_a_pipe_gets_whole_lines_and_a_terminal_80_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -263,9 +267,14 @@ def test_the_report_reads_in_80_columns(
     write(tmp_path / "m", **{"[red]\x1b[2J": "[bold]\x1b[2J" * 40})
     _, out, _ = ports_here(capsys, "inspect", "./m")
     assert " as without it: sliding_window\n" in out
-    assert max(map(len, out.splitlines())) <= 80
     assert "\x1b" not in out
     assert r"[red]\x1b[2J" in out
+    (novelty,) = [line for line in out.splitlines() if line.startswith(" novelty  3  ")]
+    assert novelty.endswith("a structural delta until the reference shows otherwise")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    _, out, _ = ports_here(capsys, "inspect", "./m")
+    shown = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]
+    assert max(map(len, shown)) <= 80
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from common.declaration.attentions import KERNEL_WINDOW, PLAIN_WINDOW
 from common.declaration.witnesses import rms_norm, sequential
 
 TIED, BIASED = "tied_window_128", "untied_biased_window_16"
+WINDOWED = "Cohere2Model.forward, Cohere2Attention.__init__"
 
 
 def _rotate(attention: Any) -> None:
@@ -41,7 +42,7 @@ PORT = Port(
         Delta("LayerNorm, centred", "Cohere2LayerNorm.forward", rms_norm),
         deltas.INTERLEAVED_ROPE,
         Delta("full layers have no positions", "Cohere2Attention.forward", _rotate),
-        Delta("sliding window", "Cohere2Attention.__init__", {"sliding_window": 4096}),
+        Delta("sliding window", WINDOWED, {"sliding_window": 4096}),
         Delta("logit scale", "Cohere2ForCausalLM.forward", {"logit_scale": 1.0}),
         deltas.TIED_HEAD,
         deltas.ATTENTION_BIASES,

@@ -45,7 +45,7 @@ PORT = Port(
         deltas.ATTENTION_BIASES,
         Delta(
             "fused gate and up",
-            "GlmMLP.forward",
+            "*MLP.forward",
             WithWeights(("gate_up_proj.weight",), swapped_gate_up),
         ),
         Delta("norms after attention and MLP", "Glm4DecoderLayer.forward", _unsandwiched, (TIED,)),

@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, without
+from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, harmless, without
 from common.declaration.witnesses import interleaved_qkv, transposed
 
 RELEASED, UNSCALED = "released", "untied_unscaled_by_layer"
@@ -44,8 +44,9 @@ PORT = Port(
             {"n_embd": None, "hidden_size": 128, "predict_special_tokens": True},
         ),
     ),
+    harmless={"GPT2Block.forward": "no rotation", **harmless.NO_REPEAT},
     deltas=(
-        Delta("learned positions", "GPT2Model.forward", without("wpe.weight")),
+        Delta("learned positions", "GPT2Model.forward, GPT2Model.__init__", without("wpe.weight")),
         Delta("Conv1D", "GPT2Attention.__init__", WithWeights(("attn.c_proj.weight",), transposed)),
         Delta(
             "fused QKV, concatenated",
@@ -57,7 +58,7 @@ PORT = Port(
         *deltas.LAYER_NORM,
         deltas.ATTENTION_BIASES,
         deltas.MLP_BIASES,
-        Delta("MLP with GELU", "GPT2MLP.__init__", {"activation_function": "relu"}),
+        Delta("MLP with GELU", "GPT2MLP.forward", {"activation_function": "relu"}),
         deltas.TIED_HEAD,
     ),
 )

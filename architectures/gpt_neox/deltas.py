@@ -4,7 +4,7 @@
 
 from typing import Any
 
-from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, rope
+from common.declaration import GGUF, Delta, Fixture, Port, WithWeights, deltas, harmless, rope
 from common.declaration.witnesses import concatenated_qkv
 
 PARALLEL, SEQUENTIAL = "parallel", "sequential_tied_unbiased"
@@ -40,6 +40,7 @@ PORT = Port(
             {"rope_theta": None, "rotary_emb_base": 10000, "rotary_pct": 0.5},
         ),
     ),
+    harmless=harmless.NO_REPEAT,
     deltas=(
         Delta(
             "fused QKV, interleaved by head",

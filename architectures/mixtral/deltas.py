@@ -40,10 +40,14 @@ PORT = Port(
         Delta("weights add up to 1", "MixtralTopKRouter.forward", among_all),
         Delta(
             "w1 gates w3",
-            "MixtralExperts.forward",
+            "MixtralExperts.forward, MixtralSparseMoeBlock.forward",
             WithWeights(("experts.gate_up_proj",), swapped_gate_up),
         ),
-        Delta("sliding window", "MixtralModel.forward", {"sliding_window": None}),
+        Delta(
+            "sliding window",
+            "MixtralModel.forward, MixtralAttention.forward",
+            {"sliding_window": None},
+        ),
         deltas.TIED_HEAD,
     ),
 )

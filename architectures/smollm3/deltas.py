@@ -27,7 +27,7 @@ PORT = Port(
         Delta("NoPE layers", "SmolLM3Attention.forward", {"no_rope_layers": [1, 1, 1, 1]}),
         Delta(
             "sliding window on NoPE layers",
-            "SmolLM3Attention.__init__",
+            "SmolLM3Model.forward, SmolLM3Attention.__init__",
             {"layer_types": ["full_attention"] * 4},
         ),
         deltas.TIED_HEAD,

@@ -54,7 +54,12 @@ PORT = Port(
             "sequential residual", "StableLmDecoderLayer.forward", {"use_parallel_residual": True}
         ),
         Delta("LayerNorm of each head", "StableLmAttention.forward", {"qk_layernorm": False}),
-        Delta("a weight for each head", "StableLmLayerNormPerHead.__init__", _share, (PARALLEL,)),
+        Delta(
+            "a weight for each head",
+            "StableLmLayerNormPerHead.__init__, StableLmLayerNormPerHead.forward",
+            _share,
+            (PARALLEL,),
+        ),
         # Never on the output.
         deltas.ATTENTION_BIASES,
         deltas.TIED_HEAD,

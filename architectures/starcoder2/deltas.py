@@ -37,14 +37,14 @@ PORT = Port(
     deltas=(
         Delta(
             "sliding window on every layer",
-            "Starcoder2Model.forward",
+            "Starcoder2Model.forward, Starcoder2Attention.forward",
             {"sliding_window": None},
             BIASED,
         ),
         deltas.ATTENTION_BIASES,
         deltas.MLP_BIASES,
         *deltas.LAYER_NORM,
-        Delta("MLP with GELU", "Starcoder2MLP.__init__", {"hidden_act": "relu"}),
+        Delta("MLP with GELU", "Starcoder2MLP.forward", {"hidden_act": "relu"}),
         deltas.TIED_HEAD,
     ),
 )

@@ -5,13 +5,14 @@
 Importing it needs neither torch nor MAX. ``deltas`` has those that many ports share.
 """
 
-from . import deltas
+from . import deltas, harmless
 from .converters import GGUF, PAIRED_ROWS
 from .port import PROMPTS, Delta, Fixture, Port, rope
 from .witnesses import (
     Unimplemented,
     WithConfig,
     WithModules,
+    WithRope,
     WithWeights,
     Witness,
     off,
@@ -28,9 +29,11 @@ __all__ = [
     "Unimplemented",
     "WithConfig",
     "WithModules",
+    "WithRope",
     "WithWeights",
     "Witness",
     "deltas",
+    "harmless",
     "off",
     "rope",
     "without",

@@ -26,13 +26,13 @@ MLP_BIASES = Delta("MLP biases", "*MLP.__init__", unbiased)
 #: Only the leading columns of a head rotate.
 PARTIAL_ROPE = Delta(
     "partial RoPE on the leading columns",
-    "*RotaryEmbedding.compute_default_rope_parameters",
+    "*RotaryEmbedding.compute_default_rope_parameters, apply_rotary_pos_emb?",
     WithRope({"partial_rotary_factor": 1.0}),
 )
 #: Neighbouring columns of a head rotate as a pair.
 INTERLEAVED_ROPE = Delta(
     "interleaved RoPE",
-    "rotate_half",
+    "rotate_half, apply_rotary_pos_emb?, *RotaryEmbedding.forward?",
     WithWeights(("q_proj.weight", "k_proj.weight"), split_half_rows),
 )
 #: The norms are torch's LayerNorm: they centre, and have biases.

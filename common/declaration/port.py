@@ -36,8 +36,9 @@ class Delta:
     Attributes:
         name: What differs.
         reference: Where the reference does it: a function, or a class and its method or attribute,
-            such as ``Cohere2Attention.forward``. ``*Attention.forward`` is that of the one class
-            whose name ends so; of several joined by ``|``, the first that is there.
+            such as ``Cohere2Attention.forward``; several stand behind commas. What ends in ``?``
+            need not be there. ``*Attention.forward`` is that of the one class whose name ends so;
+            of several joined by ``|``, the first that is there.
         without: How it is taken out of the oracle: values of the config, a change to the modules of
             the reference's class, or any other witness.
         fixtures: The fixtures that show it, if it cannot be taken out of the others.
@@ -98,6 +99,8 @@ class Port:
             model_type. arch.py registers each under its own name.
         router: The reference's class that chooses experts, if it has any: its forward returns
             what it compares first, ``[tokens, experts]``, and the chosen last.
+        harmless: Methods of the reference that are not the plain decoder's and compute the same,
+            written as a delta's reference, each with the reason.
         gguf: How its GGUF files differ from its checkpoints, if by more than names.
         package: The package that holds it, if it is not ``architectures.<model_type>``.
     """
@@ -109,6 +112,7 @@ class Port:
     sdpa_differs: str | None = None
     also: Mapping[str, str] = field(default_factory=dict)
     router: str | None = None
+    harmless: Mapping[str, str] = field(default_factory=dict)
     gguf: GGUF = field(default_factory=GGUF)
     package: str | None = None
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from hunt.diagnosis.difference import (
     ROUNDING,
-    Difference,
     Rounding,
     Taps,
+    TensorDifference,
     comparable,
     differences,
     first_wrong,
@@ -27,10 +27,10 @@ from . import attention, channels, experts, linear, mlp, norms, rotation, roundi
 __all__ = [
     "ROUNDING",
     "Cause",
-    "Difference",
     "Rounding",
     "Scene",
     "Taps",
+    "TensorDifference",
     "comparable",
     "diagnose",
     "differences",

@@ -45,7 +45,7 @@ ROUNDING = {
 
 
 @dataclass(frozen=True)
-class Difference:
+class TensorDifference:
     """One tensor on both sides.
 
     Attributes:
@@ -112,7 +112,7 @@ def _profile(error: Array, size: Array) -> Array:
     return np.divide(error, base, out=np.where(error > 0, np.inf, 0.0), where=base > 0)
 
 
-def difference(name: str, port: Array, reference: Array, limit: float = 0.0) -> Difference:
+def difference(name: str, port: Array, reference: Array, limit: float = 0.0) -> TensorDifference:
     """Compares a tensor with the reference's of the same number of elements."""
     shape = port.shape
     a = port.reshape(shape[0], -1).astype(np.float64)
@@ -122,7 +122,7 @@ def difference(name: str, port: Array, reference: Array, limit: float = 0.0) -> 
     flat = int(np.abs(delta).argmax()) if delta.size else 0
     sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        return Difference(
+        return TensorDifference(
             name,
             shape,
             cosine=float((a * b).sum() / (sizes[0] * sizes[1])) if all(sizes) else float(a is b),
@@ -145,9 +145,9 @@ def comparable(port: Taps, reference: Taps) -> list[str]:
     ]
 
 
-def differences(port: Taps, reference: Taps, rounding: Rounding) -> list[Difference]:
+def differences(port: Taps, reference: Taps, rounding: Rounding) -> list[TensorDifference]:
     """Compares everything comparable, in the order of the port's graph."""
-    found: list[Difference] = []
+    found: list[TensorDifference] = []
     before = rounding.start
     for name in comparable(port, reference):
         limit = min(before * rounding.growth, rounding.most)
@@ -157,6 +157,6 @@ def differences(port: Taps, reference: Taps, rounding: Rounding) -> list[Differe
     return found
 
 
-def first_wrong(found: Sequence[Difference]) -> Difference | None:
+def first_wrong(found: Sequence[TensorDifference]) -> TensorDifference | None:
     """Returns the first tensor that is more than rounding off."""
     return next((difference for difference in found if difference.wrong), None)

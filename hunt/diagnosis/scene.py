@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .difference import Difference, Taps
+from .difference import Taps, TensorDifference
 
 Float = npt.NDArray[np.float64]
 
@@ -67,7 +67,7 @@ class Scene:
 
     port: Taps
     reference: Taps
-    wrong: Difference
+    wrong: TensorDifference
     prefill: int
     config: Mapping[str, float]
     weights: Mapping[str, Any]
@@ -77,7 +77,7 @@ class Scene:
     noise: float
     decoding: bool = False
     cache: bool = False
-    everywhere: Mapping[str, Difference] = field(default_factory=dict)
+    everywhere: Mapping[str, TensorDifference] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ from rich.markup import escape
 from common.declaration import Unimplemented
 from common.errors import PortError
 from tools.read.families import mentions, squash
+from tools.terminal.output import printer
 
 from .claims import CLAIMS, Facts, denied, gather
 from .package import Package, open_package
@@ -183,7 +184,7 @@ def audit(
         print(json.dumps(reports, indent=2))
     else:
         for found in reports:
-            _print(found, Console(), everything)
+            _print(found, printer(), everything)
     if not all(found["holds"] for found in reports):
         raise typer.Exit(1)
 

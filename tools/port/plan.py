@@ -17,28 +17,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from common.checkpoint import Header
 from common.errors import PortError
 from tools.read import installed
 from tools.read.config import class_name, shown
-from tools.read.deltas_of import (
-    PLAIN,
-    Comparison,
-    Donor,
-    Entry,
-    compare,
-    donor_of,
-    entries,
-    model_type_of,
-)
+from tools.read.differences import Nearby, donors
 from tools.read.keys import BITS
 from tools.read.source import Source, open_source
 from tools.read.walls import BLOCKER, Finding, found
 from tools.terminal.files import templates, write_whole
-from tools.terminal.output import many, plain, print_json, size
+from tools.terminal.output import many, plain, print_json, printer, size
 
+from .donor import Comparison, OpenDelta, compare, donor_of, entries, model_type_of
 from .scaffold import TEMPLATES
 
 #: Bytes of one GPU that the default plan has in mind, and what of it weights may take.
@@ -65,11 +56,26 @@ class Axis:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A donor, and how far the model is from it."""
+    """A donor, and how far the model is from it.
+
+    Attributes:
+        name: As it is said to people.
+        option: What ``scaffold --start-from`` takes.
+        differences: How many.
+        copied: Whether a port can be a copy of it; of MAX's own, only the plain decoder.
+    """
 
     name: str
     option: str
     differences: int
+    copied: bool
+
+
+def _ranked(donor: Nearby) -> Ranked:
+    name = PLAIN_NAME if donor.plain else donor.slug if donor.origin == "ports" else donor.name
+    option = donor.slug if donor.origin == "ports" else donor.name
+    said = name if donor.copied else f"{name} of MAX"
+    return Ranked(said, option, len(donor.differences), donor.copied)
 
 
 @dataclass(frozen=True)
@@ -82,15 +88,22 @@ class PortPlan:
     walls: tuple[Finding, ...]
     donors: tuple[Ranked, ...]
     config: tuple[dict[str, str], ...]
-    deltas: tuple[Entry, ...]
+    deltas: tuple[OpenDelta, ...]
+
+    @property
+    def start(self) -> Ranked:
+        """The nearest donor that a port can be a copy of."""
+        return next(donor for donor in self.donors if donor.copied)
 
     @property
     def paragraph(self) -> str:
         """The plan in prose."""
-        best = self.donors[0]
+        best = self.start
         blockers = [wall.name for wall in self.walls if wall.level == BLOCKER]
-        said = f"{self.class_name} starts from {best.name}: {best.differences} differences,"
-        said += f" {_few(self.deltas)}. "
+        said = f"{self.class_name} starts from {best.name}: {best.differences}"
+        said += f" difference{'s'[: best.differences != 1]}, {_few(self.deltas)}. "
+        if best is not self.donors[0]:
+            said += f"Nearer is {self.donors[0].name}, to be read and not to be copied. "
         said += " ".join(f"{axis.name.capitalize()}: {axis.default}." for axis in self.axes)
         if blockers:
             said += f" It cannot start before this is lifted or left out: {', '.join(blockers)}."
@@ -98,10 +111,10 @@ class PortPlan:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the plan as plain values."""
-        return {**asdict(self), "paragraph": self.paragraph}
+        return {**asdict(self), "start": self.start.option, "paragraph": self.paragraph}
 
 
-def _few(deltas: tuple[Entry, ...]) -> str:
+def _few(deltas: tuple[OpenDelta, ...]) -> str:
     names = [delta.name.split(":")[0] for delta in deltas]
     more = f" and {len(names) - 6} more" if len(names) > 6 else ""
     return (", ".join(names[:6]) + more) or "none found"
@@ -162,27 +175,11 @@ def _hardware(walls: list[Finding]) -> Axis:
     return Axis("hardware", cpu, facts)
 
 
-def ranked(source: Source) -> list[tuple[Ranked, Donor, Comparison]]:
-    """Returns the plain decoder and every port as donors, nearest first."""
-    model_type = model_type_of(source)
-    options = [(PLAIN_NAME, "LlamaForCausalLM")]
-    # A port of the model itself is where it goes, not where it comes from.
-    slugs = sorted(set(installed.port_names().values()) - {model_type})
-    options += [(slug, slug) for slug in slugs]
-    rows = []
-    for name, option in options:
-        donor = donor_of(option)
-        comparison = compare(source, donor)
-        count = len(entries(source, donor, comparison))
-        rows.append((Ranked(name, option, count), donor, comparison))
-    return sorted(rows, key=lambda row: (row[0].differences, row[1].model_type != PLAIN))
-
-
 def _config_rows(source: Source, comparison: Comparison) -> list[dict[str, str]]:
     rows = []
     for key, value in source.config.items():
         if key in comparison.unread:
-            goes_to = "a delta"
+            goes_to = "a field of the config, or IGNORED"
         elif key in comparison.training:
             goes_to = "nothing: training only"
         elif key == comparison.norm_eps:
@@ -206,8 +203,11 @@ def planned(source: Source) -> PortPlan:
     name = class_name(source.config) or "a class without a name"
     if name in installed.max_names():
         raise PortError(f"MAX serves {name} itself: run `max serve` without these ports")
-    rows = ranked(source)
-    _, donor, comparison = rows[0]
+    near = donors(model_type_of(source), source.config, class_name(source.config))
+    # Of a folder with several classes, the nearest.
+    rows = tuple({row.option: row for row in map(_ranked, reversed(near))}.values())[::-1]
+    donor = donor_of(next(row.option for row in rows if row.copied))
+    comparison = compare(source, donor)
     walls, headers = found(source), _headers(source)
     return PortPlan(
         model=source.name,
@@ -215,13 +215,13 @@ def planned(source: Source) -> PortPlan:
         axes=(
             _distribution(headers),
             _quantisation(source, headers),
-            _validation(source, len(comparison.changes)),
+            _validation(source, len(comparison.differences)),
             _hardware(walls),
         ),
         walls=tuple(walls),
-        donors=tuple(row for row, _, _ in rows),
+        donors=rows,
         config=tuple(_config_rows(source, comparison)),
-        deltas=tuple(entries(source, donor, comparison)),
+        deltas=tuple(entries(donor, comparison)),
     )
 
 
@@ -238,7 +238,9 @@ def port_log(plan: PortPlan) -> str:
     # Markdown, so that cell() escapes.
     environment = templates(TEMPLATES)
     environment.filters["cell"] = cell
-    values = {name: getattr(plan, name) for name in (*plan.__dataclass_fields__, "paragraph")}
+    values = {
+        name: getattr(plan, name) for name in (*plan.__dataclass_fields__, "start", "paragraph")
+    }
     values |= {name: cell(values[name]) for name in ("model", "class_name")}
     values["paragraph"] = textwrap.fill(cell(plan.paragraph), 100, break_on_hyphens=False)
     return environment.get_template("port_log.md.jinja").render(values)
@@ -261,7 +263,7 @@ def plan(
     if as_json:
         print_json(made.to_json())
         return
-    console = Console(highlight=False)
+    console = printer()
     console.print(plain(made.paragraph), markup=False)
     console.print()
     for axis in made.axes:
@@ -269,7 +271,7 @@ def plan(
         console.print(plain(axis.facts), markup=False)
     console.print("\nNext, if you accept: ", end="")
     console.print(
-        f"./ports scaffold {plain(model)} --start-from {made.donors[0].option} --output-dir DIR",
+        f"./ports scaffold {plain(model)} --start-from {made.start.option} --output-dir DIR",
         markup=False,
         soft_wrap=True,
     )

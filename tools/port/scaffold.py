@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import keyword
 import re
@@ -19,18 +18,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from common.declaration import deltas as shared
 from common.errors import PortError
 from tools.read import installed
-from tools.read.deltas_of import Comparison, Donor, Entry, compare, donor_of, entries, model_type_of
-from tools.read.reference import Reference
+from tools.read.reference import prefix
 from tools.read.source import Source, open_source
 from tools.terminal.files import formatted, templates
-from tools.terminal.output import print_json
+from tools.terminal.output import print_json, printer
 
+from .donor import (
+    Comparison,
+    Donor,
+    OpenDelta,
+    compare,
+    donor_of,
+    entries,
+    inherited,
+    model_type_of,
+)
 from .rewrite import argument, needs, renamed, with_tables
 
 #: The formatter's.
@@ -66,7 +72,7 @@ class Blueprint:
     repo: str | None
     donor: Donor
     comparison: Comparison
-    deltas: tuple[Entry, ...]
+    deltas: tuple[OpenDelta, ...]
 
     @property
     def name(self) -> str:
@@ -105,7 +111,7 @@ def blueprint(source: Source, donor: Donor, slug: str | None) -> Blueprint:
             f"{class_name} has a port: architectures/{installed.port_names()[class_name]}"
         )
     comparison = compare(source, donor)
-    deltas = entries(source, donor, comparison) + _inherited(donor, class_name)
+    deltas = entries(donor, comparison) + inherited(donor, model_type)
     repo = None if source.directory else source.name
     return Blueprint(slug, class_name, model_type, repo, donor, comparison, tuple(deltas))
 
@@ -116,34 +122,6 @@ def importable(slug: str) -> bool:
         return installed.folder(slug) is not None
     except (ValueError, ImportError):
         return True
-
-
-def _declared(donor: Donor) -> list[str]:
-    """The names of a donor's deltas, read and not imported."""
-    if donor.folder is None:
-        return []
-    names: list[str] = []
-    for node in ast.walk(ast.parse((donor.folder / "deltas.py").read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Delta":
-            names.append(ast.literal_eval(node.args[0]))
-        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "deltas":
-            found = getattr(shared, node.attr)
-            names += [delta.name for delta in (found if isinstance(found, tuple) else (found,))]
-    return names
-
-
-def _inherited(donor: Donor, class_name: str) -> list[Entry]:
-    """The donor's own deltas, which its code implements and this model has to show or lose."""
-    if donor.folder is None:
-        return []
-    return [
-        Entry(
-            f"from {donor.slug}: {name}",
-            class_name,
-            f"the code of {donor.slug} does this: show where this reference does, or take it out",
-        )
-        for name in _declared(donor)
-    ]
 
 
 def _tables(plan: Blueprint) -> dict[str, dict[str, Any]]:
@@ -167,7 +145,7 @@ def files(plan: Blueprint) -> dict[str, str]:
         **{key: getattr(plan, key) for key in ("name", "slug", "class_name", "model_type", "repo")},
         "deltas": plan.deltas,
         "maps": _maps(copied.get("weight_adapters.py", "")),
-        "prefix": Reference(plan.model_type).prefix,
+        "prefix": prefix(plan.model_type),
         "settings": with_tables("", tables),
         "gguf": _gguf(plan),
     }
@@ -216,7 +194,7 @@ def _copied(plan: Blueprint) -> dict[str, str]:
         "model_config.py": {"": f"{plan.name}'s config: the donor's so far."},
         "weight_adapters.py": {"": f"{plan.name}'s weights: the donor's rules so far."},
     }
-    prefixes = Reference(donor.model_type).prefix, Reference(plan.model_type).prefix
+    prefixes = prefix(donor.model_type), prefix(plan.model_type)
     made = {}
     for name, texts in docs.items():
         text = (donor.folder / name).read_text()
@@ -323,7 +301,7 @@ def scaffold(
             }
         )
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = printer()
     console.print(f"{escape(str(folder))} is {escape(plan.donor.name)} so far. To implement:")
     for delta in plan.deltas:
         console.print(f"  {escape(delta.name)}  [dim]{delta.reference}[/]")

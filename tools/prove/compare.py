@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from common.errors import PortError
-from tools.terminal.output import print_json
+from tools.terminal.output import print_json, printer
 from tools.terminal.progress import progress_line
 
 PROMPT = "The capital of France is"
@@ -325,7 +325,7 @@ def compare(
     if as_json:
         print_json(found.to_json())
     else:
-        print_comparison(found, Console())
+        print_comparison(found, printer())
     if found.verdict != ALIGNED:
         raise typer.Exit(1)
 

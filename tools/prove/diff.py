@@ -20,11 +20,11 @@ from common.errors import PortError
 from hunt.causes import CAUSES
 from hunt.symptoms import SYMPTOMS
 from tools.terminal.files import write_whole
-from tools.terminal.output import print_json, print_table
+from tools.terminal.output import print_json, print_table, printer
 from tools.terminal.progress import progress_line
 
 if TYPE_CHECKING:
-    from hunt.diagnosis import Difference
+    from hunt.diagnosis import TensorDifference
     from hunt.divergence import Hunt
 
 #: Longer than small windows, and with repetitions that attention can find.
@@ -170,7 +170,7 @@ def diff(
     if as_json:
         print_json(found.to_json())
     else:
-        print_hunt(found, Console())
+        print_hunt(found, printer())
     if not found.clean:
         raise typer.Exit(1)
 
@@ -195,7 +195,7 @@ def _hunt(
     return hunt(subject, tokens, steps, TABLE, progress, encoding=dtype, max_length=max_length)
 
 
-def _shown(found: Hunt) -> list[Difference]:
+def _shown(found: Hunt) -> list[TensorDifference]:
     if len(found.shown) <= SHOWN:
         return found.shown
     first = found.first

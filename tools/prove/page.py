@@ -17,7 +17,7 @@ from hunt.causes import CAUSES
 from tools.terminal.files import templates
 
 if TYPE_CHECKING:
-    from hunt.diagnosis import Difference
+    from hunt.diagnosis import TensorDifference
     from hunt.divergence import Hunt
 
 #: More columns than these are narrower than a finger, and than a pixel on a phone.
@@ -78,7 +78,9 @@ def shade(error: float, limit: float) -> int:
     return 1 + int((SHADES - 1) * math.log(error / limit) / span)
 
 
-def _row(name: str, parts: Sequence[Difference], first: Difference | None, offset: int) -> TapRow:
+def _row(
+    name: str, parts: Sequence[TensorDifference], first: TensorDifference | None, offset: int
+) -> TapRow:
     errors = np.max([part.by_token for part in parts], axis=0)
     excess = np.max([part.by_token / part.limit for part in parts], axis=0)
     limit = max(part.limit for part in parts)

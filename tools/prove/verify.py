@@ -24,7 +24,7 @@ from proof.checks import MIN_MOVED
 from proof.metrics import Agreement
 from proof.parity import LIMITS
 from proof.report import PortReport, top1
-from tools.terminal.output import print_json
+from tools.terminal.output import print_json, printer
 from tools.terminal.progress import progress_line
 
 from .tiers import TIERS
@@ -101,7 +101,7 @@ def _verify_tier(number: int, ports: list[Port], as_json: bool, log: Console) ->
         for result in results:
             verdict = "[green]holds[/]" if result.holds else "[red]does not hold[/]"
             said = f"{result.port}: {chosen.name}: {escape(result.why)}: {verdict}"
-            Console().print(said, highlight=False)
+            printer().print(said)
     if not all(result.holds for result in results):
         raise typer.Exit(1)
 
@@ -170,7 +170,7 @@ def verify(
         print(json.dumps([report.to_json() for report in reports], indent=2))
     else:
         for report in reports:
-            print_report(report, Console())
+            print_report(report, printer())
     for report in reports:
         if record and report.holds:
             log.print(f"recorded {proof.record(report).relative_to(proof.ROOT)}")

@@ -14,65 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import installed
+from .reference_text import ReferenceText
 
 Config = Mapping[str, Any]
-
-_DEFINITION = re.compile(r"^(?:class |def |(?=[A-Z_]+ = ))(\w+)", re.M)
-# Decorators too: they name kernels that may not be used.
-_REMARKS = re.compile(r'"""[\s\S]*?"""|#.*|^@.*', re.M)
-
-
-@dataclass(frozen=True)
-class Code:
-    """The part of a modeling file that a class reaches.
-
-    Attributes:
-        file: Its name.
-        text: The source of its definitions, each line at its place; docstrings, comments and
-            what the class does not reach are blank.
-    """
-
-    file: str
-    text: str
-
-    def where(self, match: re.Match[str] | None) -> str:
-        """Returns ``file.py:line`` of a match in the text."""
-        return f"{self.file}:{self.text.count(chr(10), 0, match.start()) + 1}" if match else ""
-
-
-def _blank(match: re.Match[str]) -> str:
-    return "\n" * match.group().count("\n")
-
-
-@functools.cache
-def code_of(class_name: str | None, model_type: str) -> Code | None:
-    """Returns the reference code of a class, or of its model type's causal model.
-
-    None if transformers has none.
-    """
-    file = installed.modeling_file(model_type)
-    if file is None:
-        return None
-    text = _REMARKS.sub(_blank, file.read_text())
-    begins = list(_DEFINITION.finditer(text))
-    ends = [*(m.start() for m in begins[1:]), len(text)]
-    parts = {m[1]: text[m.start() : end] for m, end in zip(begins, ends, strict=True)}
-    if class_name not in parts:
-        # A name of the Hub's, such as Ernie4_5_ForCausalLM.
-        causal = (n for n in parts if n.endswith(("ForCausalLM", "LMHeadModel")))
-        class_name = next(causal, None)
-    reached, todo = set(), [class_name] if class_name else []
-    while todo:
-        name = todo.pop()
-        if name not in reached:
-            reached.add(name)
-            mentioned = set(re.findall(r"\w+", parts[name])) & parts.keys()
-            todo += [n for n in mentioned if not n.endswith("PreTrainedModel")]
-    before = text[: begins[0].start()].count("\n") if begins else 0
-    kept = [part if n in reached else "\n" * part.count("\n") for n, part in parts.items()]
-    return Code(file.name, "\n" * before + "".join(kept)) if reached else None
-
 
 #: What can be said of a feature.
 YES, BRANCH, NO = "yes", "branch", "no"
@@ -92,10 +36,10 @@ class Feature:
 
     name: str
     part: str
-    code: Callable[[Code], tuple[str, str]]
+    code: Callable[[ReferenceText], tuple[str, str]]
     checkpoint: Callable[[Config], bool | None] = lambda config: None
 
-    def of(self, code: Code, config: Config) -> tuple[str, str]:
+    def of(self, code: ReferenceText, config: Config) -> tuple[str, str]:
         """Returns what a checkpoint has of it (BRANCH: its class could), and where the code is."""
         state, where = of_class(code)[self.name]
         said = self.checkpoint(config)
@@ -104,27 +48,27 @@ class Feature:
         return (YES if said else BRANCH), where
 
 
-def _reads(pattern: str, state: str = YES) -> Callable[[Code], tuple[str, str]]:
-    def code(code: Code) -> tuple[str, str]:
+def _reads(pattern: str, state: str = YES) -> Callable[[ReferenceText], tuple[str, str]]:
+    def code(code: ReferenceText) -> tuple[str, str]:
         match = re.search(pattern, code.text)
         return (state if match else NO), code.where(match)
 
     return code
 
 
-def _switched(pattern: str, keys: str) -> Callable[[Code], tuple[str, str]]:
+def _switched(pattern: str, keys: str) -> Callable[[ReferenceText], tuple[str, str]]:
     """As :func:`_reads`; a branch where the code also reads one of ``keys``."""
     reads = _reads(pattern)
 
-    def code(code: Code) -> tuple[str, str]:
+    def code(code: ReferenceText) -> tuple[str, str]:
         state, where = reads(code)
         return (BRANCH if state == YES and re.search(keys, code.text) else state), where
 
     return code
 
 
-def _lacks(pattern: str) -> Callable[[Code], tuple[str, str]]:
-    def code(code: Code) -> tuple[str, str]:
+def _lacks(pattern: str) -> Callable[[ReferenceText], tuple[str, str]]:
+    def code(code: ReferenceText) -> tuple[str, str]:
         mlp = re.search(r"class \w*(MLP|FeedForward|DecoderLayer|Block)\b", code.text)
         return (NO, "") if re.search(pattern, code.text) else (YES, code.where(mlp))
 
@@ -142,8 +86,8 @@ _QKV = (
 _FUSED_QKV = "qkv_proj|query_key_value|c_attn|Wqkv|attn_qkv"
 
 
-def _bias(names: str) -> Callable[[Code], tuple[str, str]]:
-    def code(code: Code) -> tuple[str, str]:
+def _bias(names: str) -> Callable[[ReferenceText], tuple[str, str]]:
+    def code(code: ReferenceText) -> tuple[str, str]:
         found = {}
         for match in re.finditer(_linear(names), code.text):
             given = re.search(r"bias=([^,)]+)", match[1])
@@ -158,7 +102,7 @@ def _bias(names: str) -> Callable[[Code], tuple[str, str]]:
 _APPLIES = re.compile(r"^( +)if (.*):\n(?:\1 .*\n|\n)*?\1 .*apply_rotary.*\n(?:\1 .*\n|\n)*", re.M)
 
 
-def _some_rotate(code: Code) -> tuple[str, str]:
+def _some_rotate(code: ReferenceText) -> tuple[str, str]:
     if "rotary" not in code.text.lower():
         without = _learned(code)[0] == NO
         attention = re.search(r"class \w*Attention\b", code.text)
@@ -171,10 +115,20 @@ def _some_rotate(code: Code) -> tuple[str, str]:
     return NO, ""
 
 
+def _weightless(code: ReferenceText) -> tuple[str, str]:
+    """A norm whose class keeps no parameter."""
+    for match in re.finditer(
+        r"^class \w*(?<!Attention)Norm\(.*\n(?:(?!class |def ).*\n)*", code.text, re.M
+    ):
+        if not re.search(r"self\.weight|LayerNorm\)|layer_norm", match[0]):
+            return YES, code.where(match)
+    return NO, ""
+
+
 _pairs = _reads(r"::2\]|repeat_interleave\(2|view_as_complex")
 
 
-def _interleaved(code: Code) -> tuple[str, str]:
+def _interleaved(code: ReferenceText) -> tuple[str, str]:
     # Sinusoids are laid out in pairs too.
     return _pairs(code) if "rotary" in code.text.lower() else (NO, "")
 
@@ -249,6 +203,11 @@ def _given(*keys: str) -> Callable[[Config], bool | None]:
     return checkpoint
 
 
+def _projected(config: Config) -> bool | None:
+    width, hidden = config.get("word_embed_proj_dim"), config.get("hidden_size")
+    return width != hidden if isinstance(width, int) and isinstance(hidden, int) else None
+
+
 _softcap = _given("final_logit_softcapping", "logits_soft_cap", "output_logit_soft_cap")
 _attn_softcap = _given("attn_logit_softcapping")
 _clamped = _given("clip_qkv")
@@ -262,11 +221,31 @@ _RECURRENT = (
     r"|xLSTMBlock"
 )
 
+_ALL_COLUMNS = r"\w*Norm\((?:self\.|config\.)*(?:hidden_size|num_attention_heads \* )"
+#: A norm of q whose size is that of all heads, and one that is not.
+_WIDE_NORM = rf"self\.q_norm = {_ALL_COLUMNS}"
+_QK_NORM = rf"self\.(?:q|query|qk)_?(?:norm|layernorm|ln)\w* = (?!{_ALL_COLUMNS})"
+#: The head's projection, with a bias that may be there.
+_HEAD_BIAS = (
+    r"self\.(?:lm_head|output_projection|embed_out) = nn\.Linear\("
+    r"(?![^()]*bias=False)(?:[^()]|\([^()]*\))*\)|self\.decoder = nn\.Linear\([^()]*bias"
+)
+
 #: Every feature that is looked for.
 FEATURES: tuple[Feature, ...] = (
     Feature("LayerNorm", "norm", _reads(r"(?<!RMS)LayerNorm\(|nn\.LayerNorm\b")),
     Feature(
         "zero-centred norm", "norm", _reads(r"1(\.0)? \+ self\.weight|self\.weight[.\w()]* \+ 1")
+    ),
+    Feature("norm without a weight", "norm", _weightless),
+    Feature("inner norms", "norm", _reads(r"self\.\w*sub_norm\b")),
+    Feature(
+        "norm of the embedding",
+        "norm",
+        _reads(
+            r"word_embeddings_layernorm|self\.norm\((?:inputs_embeds|self\.tok_embeddings)"
+            r"|self\.norm\(hidden_states\)[^\n]*\n(?=[\s\S]{0,600}self\.norm\(hidden_states\))"
+        ),
     ),
     Feature("latent attention", "attention", _reads("kv_lora_rank")),
     Feature("attention sinks", "attention", _reads(r"self\.sinks\b")),
@@ -277,9 +256,22 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         "QK norm",
         "attention",
-        _switched(r"self\.(q|k|query|key)_?(norm|layernorm|ln)\w* = ", "use_qk_norm|qk_layernorm"),
+        _switched(_QK_NORM, "use_qk_norm|qk_layernorm"),
         _flag("use_qk_norm", "qk_layernorm"),
     ),
+    Feature("QK norm over all columns", "attention", _reads(_WIDE_NORM)),
+    Feature(
+        "QK norm after RoPE",
+        "attention",
+        _reads(r"apply_rotary_pos_emb\(.*\n(?:.*\n){0,3}?.*self\.(?:q_norm|query_layernorm)\("),
+    ),
+    Feature(
+        "attention scale",
+        "attention",
+        _reads(r"attention_multiplier|query_pre_attn_scalar|softmax_scale|self\.scaling = 1\.0$"),
+    ),
+    Feature("query temperature", "attention", _reads("llama_4_attn_scale")),
+    Feature("gated attention output", "attention", _reads(r"(?:output.*|= )torch\.sigmoid\(gate")),
     Feature(
         "QKV bias", "attention", _bias(_QKV), _flag("attention_bias", "use_qkv_bias", "use_bias")
     ),
@@ -296,6 +288,7 @@ FEATURES: tuple[Feature, ...] = (
         _partial,
     ),
     Feature("layers without RoPE", "rope", _some_rotate, _mixed),
+    Feature("RoPE by kind of layer", "rope", _reads(r"rope_parameters\[layer_type\]")),
     Feature("learned positions", "rope", _learned),
     Feature(
         "two-matrix MLP",
@@ -304,7 +297,11 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("MLP bias", "mlp", _bias(_MLP), _flag("mlp_bias", "use_bias")),
     Feature("fused gate and up", "mlp", _reads(_linear("gate_up_proj|Wi|input_linear"))),
-    Feature("mixture of experts", "mlp", _reads(r"\.experts\b|moe\w*\("), _experts),
+    Feature("Conv1D", "mlp", _reads(r"\bConv1D\(")),
+    Feature("shared experts", "mlp", _reads(r"shared_expert|shared_mlp")),
+    Feature(
+        "mixture of experts", "mlp", _reads(r"\.experts\b|self\.\w*moe\b|\b_?moe\w*\("), _experts
+    ),
     Feature(
         "parallel residual",
         "block",
@@ -322,6 +319,8 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature("scaled residual", "block", _reads("residual_multiplier")),
     Feature("recurrent layers", "block", _reads(_RECURRENT)),
+    Feature("projected embedding", "head", _reads(r"self\.project_in\b", BRANCH), _projected),
+    Feature("head bias", "head", _reads(_HEAD_BIAS)),
     Feature("tied head", "head", _reads("_tied_weights_keys", BRANCH), _tied),
     Feature(
         "scaled embedding",
@@ -331,12 +330,12 @@ FEATURES: tuple[Feature, ...] = (
             r"hidden_size ?\*\* ?0?\.5"
         ),
     ),
-    Feature("logit softcap", "head", _reads(r"logits?_soft_?cap|soft_cap\("), _softcap),
+    Feature("logit softcap", "head", _reads(r"(?<!attn_)logits?_soft_?cap|soft_cap\("), _softcap),
     Feature("scaled logits", "head", _reads(r"logit_scale|logits_scaling|lm_head_multiplier")),
 )
 
 
 @functools.cache
-def of_class(code: Code) -> Mapping[str, tuple[str, str]]:
+def of_class(code: ReferenceText) -> Mapping[str, tuple[str, str]]:
     """What a class has of each feature, and where."""
     return {feature.name: feature.code(code) for feature in FEATURES}

@@ -11,25 +11,25 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from common.errors import PortError
 from tools.terminal.files import write_whole
-from tools.terminal.output import json_text, print_json
+from tools.terminal.output import json_text, print_json, printer
 
 from . import installed
 from .config import class_name, number, shown, sizes
 from .config_keys import UNKNOWN, meaning, without_effect
-from .donors import Nearby, Shown, deltas, donors
-from .features import code_of
+from .differences import Difference, Nearby, differences, donors
 from .fit import LENGTH, Fit, fit, layers
 from .inspect_table import print_inspection
 from .keys import Pattern, collapsed
+from .reference import PLAIN
+from .reference_text import text_of
 from .refusal import refusal
 from .source import Source, open_source
 
@@ -91,7 +91,7 @@ class Inspection:
         stored: Bytes in the files.
         weights: Why the weights could not be looked at, if so.
         fit: Whether it fits.
-        deltas: How it differs from a plain decoder; None without a reference.
+        differences: How it differs from a plain decoder; None without a reference.
         donors: Where to start, nearest first.
         checks: The config's sizes against the headers.
     """
@@ -108,16 +108,14 @@ class Inspection:
     stored: int | None
     weights: str | None
     fit: Fit
-    deltas: tuple[Shown, ...] | None
+    differences: tuple[Difference, ...] | None
     donors: tuple[Nearby, ...]
     checks: tuple[Check, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Returns what ``--json`` prints."""
-        found = asdict(self)
-        for donor, entry in zip(self.donors, found["donors"], strict=True):
-            entry["differences"] = donor.differences
-        return found
+        found = asdict(replace(self, donors=()))
+        return found | {"donors": [donor.to_json() for donor in self.donors]}
 
 
 def rows(config: Mapping[str, Any]) -> Iterator[KeyRow]:
@@ -211,7 +209,8 @@ def inspected(
     config = source.config
     name = class_name(config)
     model_type = config.get("model_type") if isinstance(config.get("model_type"), str) else None
-    code = code_of(name, model_type) if model_type else None
+    code = text_of(name, model_type) if model_type else None
+    decoder = model_type if code and installed.causal_class(str(model_type)) else None
     patterns, missing = _weights(source)
     counted = Counter[str]()
     for pattern in patterns:
@@ -234,8 +233,8 @@ def inspected(
         stored=sum(b for b in bits if b) if patterns and None not in bits else None,
         weights=missing,
         fit=fit(config, parameters, gpu=gpu, length=length, encoding=encoding),
-        deltas=tuple(deltas(code, config)) if code else None,
-        donors=tuple(donors(code, config, name)) if code else (),
+        differences=tuple(differences(decoder, PLAIN, config, name)) if decoder else None,
+        donors=tuple(donors(decoder, config, name)) if decoder else (),
         checks=tuple(checks(config, patterns)),
     )
 
@@ -260,4 +259,4 @@ def inspect(
     if as_json:
         print_json(inspection.to_json())
     else:
-        print_inspection(inspection, Console(highlight=False))
+        print_inspection(inspection, printer())

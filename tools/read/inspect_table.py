@@ -56,7 +56,7 @@ def print_inspection(found: Inspection, console: Console) -> None:
     console.print(f"\n[bold]{verdict}[/] {escape(plain(found.fit.gpu))}")
     for step in found.fit.arithmetic:
         line(f"  {step}")
-    _print_deltas(found, console)
+    _print_differences(found, console)
 
 
 def _print_rows(found: Iterable[KeyRow], console: Console) -> None:
@@ -71,6 +71,10 @@ def _print_rows(found: Iterable[KeyRow], console: Console) -> None:
             console.print(escape(plain(", ".join(row.key for row in listed))), style="dim")
             continue
         said = [row for row in listed if not row.off]
+        if not console.is_terminal:
+            for row in said:
+                console.print(escape(f" {plain(row.key)}  {row.value}  {row.destination}"))
+            said = []
         table = Table(
             Column(overflow="fold", min_width=24),
             Column(overflow="fold", ratio=2),
@@ -83,21 +87,28 @@ def _print_rows(found: Iterable[KeyRow], console: Console) -> None:
             table.add_row(escape(plain(row.key)), escape(row.value), escape(row.destination))
         if said:
             console.print(table)
-        if len(said) < len(listed):
+        if any(row.off for row in listed):
             off = ", ".join(row.key for row in listed if row.off)
             console.print(escape(plain(f" as without it: {off}")), style="dim")
 
 
-def _print_deltas(found: Inspection, console: Console) -> None:
-    if found.deltas is None:
-        console.print("\nno reference code: neither deltas nor donors can be told")
+def _print_differences(found: Inspection, console: Console) -> None:
+    if found.differences is None:
+        console.print("\nno reference code: neither differences nor donors can be told")
         return
-    console.print("\n[bold]deltas from a plain decoder[/], by the reference's code")
-    for delta in found.deltas:
-        here = "" if delta.state == YES else " (another checkpoint of the class)"
-        console.print(f"  {delta.name}{here}: {delta.where}", style=None if not here else "dim")
-    console.print("\n[bold]donors[/], nearest first")
+    console.print("\n[bold]differences from a plain decoder[/], by the reference's code")
+    for each in found.differences:
+        here = "" if each.state == YES else " (another checkpoint of the class)"
+        more = f", {len(each.references)} methods" if len(each.references) > 1 else ""
+        named = "" if each.name == each.references[0] else f"{each.references[0]}, "
+        style = "dim" if here else ""
+        said = escape(plain(f"  {each.name}{here}: {named}{each.where}{more}"))
+        console.print(said, style=style)
+    derived = [donor for donor in found.donors[:1] if donor.named]
+    more = "; transformers derives the class from the first" if derived else ""
+    console.print(f"\n[bold]donors[/], nearest first{more}")
     for donor in found.donors[:5]:
-        reasons = [f"+ {name}" for name in donor.adds] + [f"- {name}" for name in donor.removes]
-        said = ", ".join(reasons) or "no difference that is looked for"
-        console.print(f"  {donor.differences} {donor.slug} ({donor.origin}): {said}")
+        names = [each.name for each in donor.differences] + [f"no {name}" for name in donor.removes]
+        said = ", ".join(names) or "nothing differs"
+        line = f"  {len(donor.differences)} {donor.slug} ({donor.origin}): {said}"
+        console.print(escape(plain(line)))

@@ -72,11 +72,25 @@ def causal_models() -> Mapping[str, str]:
 
 
 @functools.cache
+def causal_class(model_type: str) -> str | None:
+    """Returns the class of a model type that generates text.
+
+    Some are in transformers' code, and not in its table of such classes.
+    """
+    file = modeling_file(model_type)
+    if model_type in causal_models() or file is None:
+        return causal_models().get(model_type)
+    found = re.search(r"^class (\w+(?:ForCausalLM|LMHeadModel))\(", file.read_text(), re.M)
+    return found[1] if found else None
+
+
+@functools.cache
 def causal_types() -> Mapping[str, str]:
     """Returns the classes that generate text, each with a model type of its own."""
     found: dict[str, str] = {}
     for model_type, name in causal_models().items():
-        found.setdefault(name, model_type)
+        if modeling_file(model_type):  # not a second name of another's class, as gpt-sw3 is
+            found.setdefault(name, model_type)
     return found
 
 

@@ -21,6 +21,8 @@ def _definitions(file: Path) -> dict[str, ast.AST]:
     for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.FunctionDef):
             found[node.name] = node
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = node
         elif isinstance(node, ast.ClassDef):
             found[node.name] = node
             found |= {f"{node.name}.{name}": part for part in node.body for name in _names(part)}
@@ -50,29 +52,46 @@ def located(model_types: Iterable[str], reference: str) -> str:
     Raises:
         PortError: If there is no such function, class, method or attribute, or several fit.
     """
+    return all_located(model_types, reference)[0][1]
+
+
+def all_located(model_types: Iterable[str], reference: str) -> list[tuple[str, str]]:
+    """Returns each name that a delta's reference gives, in full, and its ``file.py:line``.
+
+    Raises:
+        PortError: As :func:`located`.
+    """
     files = [file for model_type in model_types for file in sources(model_type)]
-    for name in reference.split("|"):
+    return [place for each in reference.split(",") for place in _places(files, each.strip())]
+
+
+def _places(files: list[Path], reference: str) -> list[tuple[str, str]]:
+    """Where one part of a reference is: in each of a port's models, if it has several."""
+    found: dict[str, str] = {}
+    for name in reference.removesuffix("?").split("|"):
         for file in files:
             fitting = _fitting(_definitions(file), name)
             if len(fitting) > 1:
                 raise PortError(f"{file.name} has several {name}: {', '.join(sorted(fitting))}")
-            for node in fitting.values():
-                return f"{file.name}:{getattr(node, 'lineno', 1)}"
-    known = [name for file in files for name in _definitions(file)]
-    raise PortError(f"transformers has no {reference}{nearest(reference, known)}")
+            for known, node in fitting.items():
+                found.setdefault(known, f"{file.name}:{getattr(node, 'lineno', 1)}")
+        if found:
+            return list(found.items())
+    if reference.endswith("?"):
+        return []
+    names = [name for file in files for name in _definitions(file)]
+    raise PortError(f"transformers has no {reference}{nearest(reference, names)}")
+
+
+def definition(model_types: Iterable[str], reference: str) -> str | None:
+    """Returns the first full name that a reference gives, or None if there is none."""
+    try:
+        return all_located(model_types, reference)[0][0]
+    except PortError:
+        return None
 
 
 def _fitting(definitions: dict[str, ast.AST], name: str) -> dict[str, ast.AST]:
     if not name.startswith("*"):
         return {name: definitions[name]} if name in definitions else {}
     return {known: node for known, node in definitions.items() if known.endswith(name[1:])}
-
-
-def enclosing(file: Path, line: int) -> str | None:
-    """Returns the name of what a line belongs to, the innermost that a reference can name."""
-    found, size = None, None
-    for name, node in _definitions(file).items():
-        first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
-        if first <= line <= last and (size is None or last - first < size):
-            found, size = name, last - first
-    return found

@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from tools.terminal.output import plain, print_json
+from tools.terminal.output import plain, print_json, printer
 
 from . import signs
 from .refusal import refusal
@@ -301,7 +300,7 @@ def check_walls(
 
 
 def _print(model: str, findings: list[Finding], code: int) -> None:
-    console = Console(highlight=False)
+    console = printer()
     for finding in findings:
         colour = "red" if finding.level == BLOCKER else "yellow"
         console.print(

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from architectures import load_port
 from common.errors import PortError
+from tools.terminal.output import printer
 from tools.terminal.progress import progress_line
 
 PROMPT = "The quick brown fox"
@@ -70,7 +71,7 @@ def demo(
         if as_json:
             print(json.dumps(answer, indent=2))
         else:
-            _print(answer, kept, Console())
+            _print(answer, kept, printer())
     finally:
         if server and not kept:
             server.stop()

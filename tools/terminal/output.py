@@ -13,6 +13,19 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 
+def printer(*, stderr: bool = False) -> Console:
+    """Returns what prints reports: colours and wrapped lines on a terminal, plain lines elsewhere.
+
+    Args:
+        stderr: Whether to print to standard error.
+    """
+    console = Console(stderr=stderr, highlight=False)
+    # What another program reads keeps a line a line.
+    return (
+        console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True)
+    )
+
+
 def print_json(found: Any) -> None:
     """Prints what a program will read."""
     print(json_text(found))
@@ -30,7 +43,7 @@ def plain(text: str) -> str:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints a table on a terminal, and lines of tab-separated cells elsewhere."""
-    console = Console()
+    console = printer()
     if not console.is_terminal:
         for row in rows:
             print("\t".join(map(plain, row)))

@@ -24,9 +24,9 @@ from common.declaration import Port
 from common.errors import PortError
 from proof import record as proof
 from tools.read import installed
-from tools.read.located import enclosing, located, sources
+from tools.read.located import all_located, sources
 from tools.run.compile import whole
-from tools.terminal.output import print_json
+from tools.terminal.output import print_json, printer
 from tools.terminal.progress import progress_line
 
 from .checkout import apply, entry_lines, registered, write
@@ -101,7 +101,7 @@ def _say(port: str, missing: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         print_json({"port": port, "missing": missing, "files": [], "out": None})
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = printer()
     console.print(f"upstream would refuse {escape(port)} (--draft exports it all the same):")
     for item in missing:
         console.print(f"[red]✗[/] {escape(item)}")
@@ -198,12 +198,11 @@ def _description(made: Export, port: Port, missing: Sequence[str]) -> str:
 
 
 def _reference(port: Port, reference: str) -> str:
-    """A delta's reference by its whole name, with its line and the folder of its file."""
+    """A delta's reference by its whole names, with their lines and the folder of the file."""
     try:
-        place = located(port.classes.values(), reference)
+        places = all_located(port.classes.values(), reference)
     except PortError:
         return reference
-    name, _, line = place.partition(":")
-    files = (file for model_type in port.classes.values() for file in sources(model_type))
-    file = next(file for file in files if file.name == name)
-    return f"{enclosing(file, int(line))} (models/{file.parent.name}/{place})"
+    files = {f.name: f for model_type in port.classes.values() for f in sources(model_type)}
+    folder = files[places[0][1].partition(":")[0]].parent.name
+    return ", ".join(f"{name} (models/{folder}/{place})" for name, place in places)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""How a model differs from a donor: in its reference's code, and in the keys of its config.
+"""What a port starts from, and what then is to be done: differences, and keys of the config.
 
 What is found here becomes the plan that a person accepts, and the entries of a new port's
 ``deltas.py``. Everything is read from syntax trees; neither MAX nor torch is imported.
@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.declaration import deltas as shared
 from common.errors import PortError, nearest
-from tools.terminal.output import plain
+from tools.read import installed
+from tools.read.config import class_name
+from tools.read.differences import Difference, differences
+from tools.read.features import YES
+from tools.read.ledger import EQUAL, ledger
+from tools.read.located import definition
+from tools.read.reference import PLAIN, aliases, config_defaults, modeling_file
+from tools.read.source import Source
 
-from . import installed
-from .located import enclosing
-from .reference import Reference, config_defaults, modeling_file
-from .source import Source
-from .traits import Change, changes
-
-#: What :class:`common.layers.Decoder` is without any port, in transformers' words.
-PLAIN = "llama"
 #: What a plain decoder does where a config has no key for it.
 PLAIN_VALUES: Mapping[str, Any] = {
     "attention_bias": False,
@@ -70,14 +70,14 @@ class Comparison:
     """A model beside its donor.
 
     Attributes:
-        changes: Axes on which their references differ.
+        differences: What differs in the reference's code, or by what the config decides.
         unread: Keys of the model's config that the donor does not read.
         absent: Keys that the donor reads and the model's config has not, with the donor's values.
         norm_eps: The key of the norms' epsilon.
         training: Keys among the model's that matter in training only.
     """
 
-    changes: tuple[Change, ...]
+    differences: tuple[Difference, ...]
     unread: tuple[str, ...]
     absent: Mapping[str, Any]
     norm_eps: str
@@ -219,10 +219,11 @@ def compare(source: Source, donor: Donor) -> Comparison:
     written = {key for key in (*defaults, *source.config) if isinstance(key, str)}
     rest = written - keys.required - keys.optional - {norm_eps}
     training = {key for key in rest if _TRAINING.search(key) and key.isidentifier()}
-    aliases = _aliases(model_type)
-    rest -= {old for old, new in aliases.items() if new in keys.required}
+    rest -= {old for old, new in aliases(model_type).items() if new in keys.required}
     return Comparison(
-        changes=tuple(changes(model_type, donor.model_type)),
+        differences=tuple(
+            differences(model_type, donor.model_type, source.config, class_name(source.config))
+        ),
         unread=tuple(sorted(rest - training)),
         absent=absent,
         norm_eps=norm_eps,
@@ -230,18 +231,8 @@ def compare(source: Source, donor: Donor) -> Comparison:
     )
 
 
-def _aliases(model_type: str) -> dict[str, str]:
-    """A config class's own names of keys, each with the common one it answers to as well."""
-    modeling = modeling_file(model_type)
-    file = modeling.with_name(modeling.name.replace("modeling_", "configuration_", 1))
-    for node in ast.walk(ast.parse(file.read_text())) if file.is_file() else ():
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "attribute_map":
-            return {old: new for new, old in ast.literal_eval(node.value).items()}
-    return {}
-
-
 @dataclass(frozen=True)
-class Entry:
+class OpenDelta:
     """A delta to implement.
 
     Attributes:
@@ -255,41 +246,54 @@ class Entry:
     reason: str
 
 
-def entries(source: Source, donor: Donor, found: Comparison) -> list[Entry]:
-    """Returns the deltas that a port from this donor has to implement."""
-    reference = Reference(model_type_of(source))
-    made = [
-        Entry(
-            f"{change.axis}: {change.model}",
-            _named(reference, int(change.reference.rpartition(":")[2])),
-            f"the reference has {change.model}; the donor has {change.donor}",
-        )
-        for change in found.changes
+def entries(donor: Donor, found: Comparison) -> list[OpenDelta]:
+    """Returns the deltas that a port from this donor has to implement, each once."""
+    return [
+        OpenDelta(each.name, ", ".join(each.references), _reason(donor, each))
+        for each in found.differences
+        # Of what only other checkpoints have, the class's code still has to be done.
+        if each.state == YES or each.hunk
     ]
-    made += [
-        Entry(
-            f"config key {plain(key)[:60]}",
-            _named(reference, key_line(reference, key)),
-            "it is in the config, and the donor does not read it",
-        )
-        for key in found.unread
-        if not any(_says(change, key) for change in found.changes)
-    ]
+
+
+def _reason(donor: Donor, difference: Difference) -> str:
+    if difference.hunk and all(line.startswith("+") for line in difference.hunk):
+        return f"{donor.model_type} has nothing like it"
+    if not difference.hunk:
+        return "so in this checkpoint; the class can do without"
+    added = [line.removeprefix("+").strip() for line in difference.hunk if line.startswith("+")]
+    added = [line for line in added if not line.startswith("def ")]
+    return f"not as in {donor.model_type}: {added[0]}" if added else f"{donor.model_type} does more"
+
+
+def inherited(donor: Donor, model_type: str) -> list[OpenDelta]:
+    """Returns the donor's own deltas, which its code implements and this model shows or loses."""
+    if donor.folder is None:
+        return []
+    paired = {e.parent: e for e in ledger(model_type, donor.model_type) if e.parent}
+    made = []
+    for name, reference in _declared(donor):
+        theirs = definition([donor.model_type], reference)
+        entry = paired.get(theirs or "")
+        if entry and entry.state == EQUAL:
+            reason = f"{entry.name} is as in {donor.slug}: keep it, with the donor's witness"
+        else:
+            reason = f"the code of {donor.slug} does this: show where this reference does, or"
+            reason += " take it out"
+        made.append(OpenDelta(f"from {donor.slug}: {name}", entry.name if entry else "", reason))
     return made
 
 
-def _named(reference: Reference, line: int) -> str:
-    """What a line of the reference belongs to; the model as a whole if nothing that has a name."""
-    head = reference.head.name if reference.head else reference.file.stem
-    return enclosing(reference.file, line) or head
-
-
-def _says(change: Change, key: str) -> bool:
-    return f"config.{key}" in change.model or key.replace("_", " ") == change.axis
-
-
-def key_line(reference: Reference, key: str) -> int:
-    """Returns the first line of the reference that reads a key of the config, or 1."""
-    lines = reference.file.read_text().splitlines()
-    pattern = re.compile(rf"config\.{re.escape(key)}\b|[\"']{re.escape(key)}[\"']")
-    return next((n for n, line in enumerate(lines, 1) if pattern.search(line)), 1)
+def _declared(donor: Donor) -> list[tuple[str, str]]:
+    """The names and references of a donor's deltas, read and not imported."""
+    assert donor.folder is not None
+    found: list[tuple[str, str]] = []
+    for node in ast.walk(ast.parse((donor.folder / "deltas.py").read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Delta":
+            name, reference = (ast.literal_eval(argument) for argument in node.args[:2])
+            found.append((name, reference))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "deltas":
+            each = getattr(shared, node.attr)
+            group = each if isinstance(each, tuple) else (each,)
+            found += [(delta.name, delta.reference) for delta in group]
+    return found
