@@ -24,3 +24,8 @@ def nearest(name: str, names: Iterable[str], n: int = 3) -> str:
     """Returns `` (nearest: a, b)`` for the names closest to ``name``, or nothing."""
     close = difflib.get_close_matches(name, list(names), n=n, cutoff=0.7)
     return f" (nearest: {', '.join(close)})" if close else ""
+
+
+def shorten(text: str, longest: int = 200) -> str:
+    """Returns a text as a line can hold it: its beginning, if it is long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

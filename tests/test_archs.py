@@ -5,29 +5,49 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
+from architectures import ARCHITECTURES
 from tests.support import ports_here
 from tools.read import installed
-from tools.read.archs import registered
+from tools.read.archs import known
+
+
+def registered() -> dict[str, str]:
+    """MAX's live names; importing max.pipelines fills its registry."""
+    import max.pipelines  # noqa: F401
+    from max.pipelines.lib.registry import PIPELINE_REGISTRY as REGISTRY
+
+    modules = {
+        name: entry.pipeline_model.__module__ for name, entry in REGISTRY.architectures.items()
+    }
+    modules |= {
+        name: entries[0][0].lstrip(".") for name, entries in REGISTRY._lazy_architectures.items()
+    }
+    prefix = "max.pipelines.architectures."
+    return {
+        name: module.removeprefix(prefix).split(".")[0]
+        for name, module in modules.items()
+        if not module.startswith("architectures.")
+    }
 
 
 def test_what_files_say_is_what_is_registered() -> None:
-    live = {arch.name: (arch.slug, arch.origin) for arch in registered()}
-    read = {name: (slug, "max") for name, slug in installed.max_names().items()}
-    read |= {name: (slug, "ports") for name, slug in installed.port_names().items()}
-    assert read == live
+    live = {name: (slug, "max") for name, slug in installed.with_aliases(registered()).items()}
+    live |= {name: (slug, "ports") for name, slug in ARCHITECTURES.classes.items()}
+    assert {arch.name: (arch.slug, arch.origin) for arch in known()} == live
     assert len(live) > 80
 
 
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("LlamaForCausalLM", "LlamaForCausalLM\tllama3\tmax\n"),
-        ("Qwen3ForCausalLM", "Qwen3ForCausalLM\tqwen3\tmax\n"),
+        ("starcoder", "Starcoder2ForCausalLM\tstarcoder2\tports\n"),
         ("SmolLM3ForCausalLM", "SmolLM3ForCausalLM\tsmollm3\tports\n"),
+        ("cohere2", "Cohere2ForCausalLM\tcohere2\tports\n"),
+        ("gpt-neox", "GPTNeoXForCausalLM\tgpt_neox\tports\n"),
+        ("stablelmepoch", "StableLMEpochForCausalLM\tstablelm\tports\n"),
     ],
 )
 def test_a_class_is_found(name: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,14 +73,15 @@ def test_json_has_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
         assert arch["origin"] in ("max", "ports")
 
 
+def test_a_name_of_max_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = ports_here(capsys, "list-archs", "--match", "llamaforcausallm")
+    assert "LlamaForCausalLM\tllama3\tmax" in out.splitlines()
+
+
 def test_without_max_the_exit_code_is_2(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As an import finds it where the package is not installed.
-    for name in [name for name in sys.modules if name.split(".")[0] == "max"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "max", None)
+    monkeypatch.setattr(installed, "max_names", dict)
     code, out, err = ports_here(capsys, "list-archs")
     assert (code, out) == (2, "")
-    assert err.startswith("ports: MAX is missing (")
-    assert err.endswith("`./ports env` makes the environment\n")
+    assert err == "ports: MAX is missing; `./ports env` makes the environment\n"

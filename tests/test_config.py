@@ -92,6 +92,25 @@ def test_pass_through_pairs_do_not_rotate(factor: float) -> None:
     )
 
 
+@pytest.mark.parametrize("factor", [3 / 64, 1 / 64, 1.5, -0.5])
+def test_columns_that_make_no_pairs_are_refused(factor: float) -> None:
+    with pytest.raises(PortError, match=r"of a head's 64 columns rotate by config.json .*pairs"):
+        RopeParameters.read(
+            {"rope_theta": 777.0, "partial_rotary_factor": factor},
+            head_dim=64,
+            max_position_embeddings=512,
+        )
+
+
+def test_a_value_as_long_as_a_file_is_cut() -> None:
+    long = {"rope_type": "default", "rope_theta": "x" * 5000}
+    config = AutoConfig.for_model("smollm3")
+    config.rope_parameters = long
+    with pytest.raises(PortError, match="config.json has rope_parameters = ") as refused:
+        SmolLM3Config.from_huggingface(config)
+    assert len(str(refused.value)) < 600
+
+
 LENGTHS = {"dynamic": ({"factor": 2.0}, 2048), "longrope": (SCALINGS["longrope"], 512)}
 
 

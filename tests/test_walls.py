@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,32 +75,29 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("quantised", {"quantization_config": {"quant_method": ["fp8"]}}),
     ("quantised, per architecture", {"quantization_config": {"quant_method": "fp8"}}),
     ("hub alias", {"architectures": ["MoEMixtralForCausalLM"]}),
-    ("uncommon RoPE", {"rope_parameters": {"rope_type": "dynamic"}}),
+    ("uncommon RoPE", {"rope_parameters": {"rope_type": "mrope"}}),
     ("uncommon RoPE", {"rope_scaling": {"type": ["yarn"]}, "rope_parameters": None}),
     ("uncommon RoPE", {"rope_parameters": {"full_attention": {"rope_theta": 1e4}}}),
     ("uncommon RoPE", {"rope_parameters": {"rope_type": "yarn", "mrope_section": [8, 8]}}),
-    ("uncommon RoPE", {"partial_rotary_factor": 0.5}),
-    ("legacy spelling", {"rope_theta": 1e4}),
-    ("legacy spelling", {"torch_dtype": "bfloat16"}),
+    ("unknown activation", {"hidden_act": "foo"}),
+    ("unknown activation", {"hidden_activation": "foo"}),
+    ("activation to add", {"hidden_act": "laplace"}),
     ("uncommon heads", {"head_dim": 64}),
     ("uncommon heads", {"num_key_value_heads": 3}),
     ("uncommon heads", {"kv_lora_rank": 512}),
     ("head size not measured", {"head_dim": 48}),
     ("window that is none", {"sliding_window": 0}),
     ("window that is none", {"use_sliding_window": False}),
-    ("branch of the class", {"tie_word_embeddings": True}),
+    ("branch of the class", {"use_qk_norm": True}),
     ("branch of the class", {"do_layer_norm_before": False}),
     ("branch of the class", {"word_embed_proj_dim": 64}),
     ("tensors of extra predictions", {"num_nextn_predict_layers": 1}),
-    ("float16 weights", {"dtype": "float16"}),
     ("no weights to load", {}),
 ]
 ALSO = {
     # Signs that are more than one wall's.
     "kv_lora_rank": {"latent attention", "uncommon heads"},
-    "layers_block_type": {"recurrent state", "legacy spelling"},
     "head_dim": {"uncommon heads", "head size not measured"},
-    "rope_scaling": {"uncommon RoPE", "legacy spelling"},
     "architectures": {"no causal decoder", "hub alias"},
 }
 
@@ -126,8 +124,30 @@ def test_every_wall_has_its_sign() -> None:
 
 
 def test_evidence_names_every_key() -> None:
-    (finding,) = found(source(multi_query=True, tie_word_embeddings=True))[-1:]
-    assert finding.evidence == "tie_word_embeddings = True, multi_query = True"
+    (finding,) = found(source(multi_query=True, clip_qkv=8.0))[-1:]
+    assert finding.evidence == "multi_query = True, clip_qkv = 8.0"
+
+
+RELEASED = {
+    "Llama 2": {"torch_dtype": "float16", "rope_scaling": None, "pretraining_tp": 1},
+    "Llama 3.2": {
+        **{"rope_theta": 5e5, "tie_word_embeddings": True, "torch_dtype": "bfloat16"},
+        "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0},
+    },
+    "partial": {"partial_rotary_factor": 0.5},
+    "GPT-2's spelling": {"activation_function": "gelu_new"},
+}
+
+
+@pytest.mark.parametrize("case", RELEASED)
+def test_old_spellings_and_parts_that_are_here_are_no_walls(case: str) -> None:
+    assert found(source(rope_parameters=None, **RELEASED[case])) == []
+
+
+def test_a_part_of_the_port_lifts_its_wall() -> None:
+    model = source(attn_logit_softcapping=50.0)
+    assert [finding.name for finding in found(model)] == ["attention softcap"]
+    assert found(model, {"softcap"}.__contains__) == []
 
 
 def test_a_hybrid_class_may_only_attend() -> None:
@@ -141,7 +161,7 @@ def write(directory: Path, **changes: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changes", "verdict"), [({}, 0), ({"rope_theta": 1e4}, 1), ({"alibi": True}, 2)]
+    ("changes", "verdict"), [({}, 0), ({"head_dim": 64}, 1), ({"alibi": True}, 2)]
 )
 def test_the_exit_code_is_the_verdict(
     changes: dict[str, Any], verdict: int, tmp_path: Path
@@ -170,10 +190,11 @@ def test_the_report_reads_in_80_columns(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
     model = write(tmp_path, alibi=True, layer_types=["[red]"], torch_dtype="float16")
     with pytest.raises(SystemExit):
         main(["check-walls", model])
-    out = capsys.readouterr().out
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert "layers of kind '[red]'" in out
     assert "lifted by: two more dimensions of q and k" in " ".join(out.split())
     assert all(len(line) <= 80 for line in out.splitlines() if model not in line)

@@ -19,6 +19,7 @@ from tools.port.audit import audit
 from tools.port.gates import gates
 from tools.port.plan import plan
 from tools.port.scaffold import scaffold
+from tools.port.weights import weights
 from tools.prove.compare import compare
 from tools.prove.diff import diff
 from tools.prove.list import list_ports
@@ -30,7 +31,6 @@ from tools.read.walls import check_walls
 from tools.run.compile import compile_graphs
 from tools.run.demo import demo
 from tools.run.serve import serve
-from tools.run.weights import weights
 from tools.upstream.export import upstream
 
 app = typer.Typer(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
-from common.errors import PortError, nearest
+from common.errors import PortError, nearest, shorten
 
 #: Keys that change nothing in a forward pass without training, with the reason.
 IGNORED: Mapping[str, str] = {
@@ -124,9 +124,11 @@ class ConfigKeys:
             if isinstance(error, PortError):
                 raise
             said = " ".join(str(error).split()) or type(error).__name__
+            value = getattr(self._config, self._last, None)
+            # A value may be as long as the file.
             raise PortError(
-                f"config.json has {self._last} = {getattr(self._config, self._last, None)!r},"
-                f" which cannot be used: {said}"
+                f"config.json has {self._last} = {shorten(repr(value))}, which cannot be used:"
+                f" {shorten(said)}"
             ) from None
 
     def require(self, key: str, value: Any) -> None:
@@ -138,7 +140,7 @@ class ConfigKeys:
         found = self.get(key, value)
         if found != value:
             raise PortError(
-                f"config.json sets {key} = {found!r}; this port supports only {value!r}"
+                f"config.json sets {key} = {shorten(repr(found))}; this port supports only {value!r}"
             )
 
     def unaccounted(

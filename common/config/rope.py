@@ -48,7 +48,8 @@ class RopeParameters:
         """Reads the ``rope_parameters`` of a transformers 5 config object.
 
         Raises:
-            PortError: If the rope_type is not one of :data:`ROPE_TYPES`.
+            PortError: If the rope_type is not one of :data:`ROPE_TYPES`,
+                or what rotates are no pairs of columns.
         """
         rest = dict(parameters)
         if rest and all(isinstance(value, Mapping) for value in rest.values()):
@@ -71,6 +72,11 @@ class RopeParameters:
             max_position_embeddings=max_position_embeddings,
             scaling=rest,
         )
+        if found.rotary_dim % 2 or not 0 <= found.rotary_dim <= head_dim:
+            raise PortError(
+                f"{found.rotary_dim} of a head's {head_dim} columns rotate by config.json"
+                f" (partial_rotary_factor {found.partial_rotary_factor:g}); only pairs of them can"
+            )
         # What they cannot be computed from is refused here, with its key.
         frequencies, factor = found.frequencies()
         if not (np.isfinite(frequencies).all() and math.isfinite(factor)):

@@ -24,6 +24,7 @@ ACTIVATIONS: Mapping[str, Callable[[TensorValue], TensorValue]] = {
     "gelu_new": _gelu_tanh,
     "gelu_pytorch_tanh": _gelu_tanh,
     "relu": ops.relu,
+    "relu2": lambda x: ops.relu(x) * ops.relu(x),
     "silu": ops.silu,
 }
 

@@ -95,12 +95,24 @@ def walls(subject: Candidate) -> str:
     """No wall stands before the checkpoint."""
     from tools.read.walls import BLOCKER, found
 
-    findings = [finding for source in subject.sources for finding in found(source)]
+    has = _parts(subject)
+    findings = [finding for source in subject.sources for finding in found(source, has)]
     blockers = sorted({f"{f.name} ({f.evidence})" for f in findings if f.level == BLOCKER})
     if blockers:
         raise Shut("; ".join(blockers))
     warnings = sorted({f.name for f in findings})
     return f"no blocker; to look at: {', '.join(warnings)}" if warnings else "none"
+
+
+def _parts(subject: Candidate) -> Callable[[str], bool]:
+    """Whether the port's decoders have a part whose class's name has a word in it."""
+    from .audit import built_facts
+
+    try:
+        return built_facts(subject.package).has
+    except Exception:
+        # Why it cannot be built is for the gate "graph" to say.
+        return lambda part: False
 
 
 def metadata(subject: Candidate) -> str:

@@ -23,7 +23,7 @@ from tools.read.config import class_name
 from tools.read.differences import Difference, differences
 from tools.read.features import YES
 from tools.read.ledger import EQUAL, ledger
-from tools.read.located import definition
+from tools.read.located import definition, sources
 from tools.read.reference import PLAIN, aliases, config_defaults, modeling_file
 from tools.read.source import Source
 
@@ -246,21 +246,28 @@ class OpenDelta:
     reason: str
 
 
-def entries(donor: Donor, found: Comparison) -> list[OpenDelta]:
+def entries(donor: Donor, found: Comparison, model_type: str) -> list[OpenDelta]:
     """Returns the deltas that a port from this donor has to implement, each once."""
     return [
-        OpenDelta(each.name, ", ".join(each.references), _reason(donor, each))
+        OpenDelta(each.name, ", ".join(each.references), _reason(donor, each, model_type))
         for each in found.differences
         # Of what only other checkpoints have, the class's code still has to be done.
         if each.state == YES or each.hunk
     ]
 
 
-def _reason(donor: Donor, difference: Difference) -> str:
+def _reason(donor: Donor, difference: Difference, model_type: str) -> str:
     if difference.hunk and all(line.startswith("+") for line in difference.hunk):
         return f"{donor.model_type} has nothing like it"
     if not difference.hunk:
         return "so in this checkpoint; the class can do without"
+    if difference.part not in ("code", "config"):
+        # The line that the name comes from.
+        name, _, line = difference.where.partition(":")
+        file = next(file for file in sources(model_type) if file.name == name)
+        return (
+            f"not as in {donor.model_type}: {file.read_text().splitlines()[int(line) - 1].strip()}"
+        )
     added = [line.removeprefix("+").strip() for line in difference.hunk if line.startswith("+")]
     added = [line for line in added if not line.startswith("def ")]
     return f"not as in {donor.model_type}: {added[0]}" if added else f"{donor.model_type} does more"

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from common.checkpoint import Header
 from common.errors import PortError
 from tools.read import installed
 from tools.read.config import class_name, shown
 from tools.read.differences import Nearby, donors
+from tools.read.fit import estimated
 from tools.read.keys import BITS
 from tools.read.source import Source, open_source
 from tools.read.walls import BLOCKER, Finding, found
@@ -128,13 +130,16 @@ def _headers(source: Source) -> list[Header]:
         return []
 
 
-def _distribution(headers: list[Header]) -> Axis:
+def _distribution(source: Source, headers: list[Header]) -> Axis:
     name = "distribution"
-    if not headers:
-        return Axis(name, "one device", "there are no weights here whose size could be counted")
-    count = sum(math.prod(header.shape) for header in headers)
+    count = sum(math.prod(header.shape) for header in headers) or estimated(source.config)
+    if not count:
+        said = "there are no weights here, and the config does not say their size"
+        return Axis(name, "one device", said)
     weights = count * SERVED["bfloat16"]
-    facts = f"{many(count)} parameters, {size(weights)} in bfloat16"
+    about = "" if headers else "about "
+    facts = f"{about}{many(count)} parameters, {size(weights)} in bfloat16"
+    facts += "" if headers else ", by the config's sizes"
     if weights <= SHARE * GPU_BYTES:
         return Axis(name, f"one device; the weights fit {GPU_NAME}", facts)
     needed = math.ceil(weights / (SHARE * GPU_BYTES))
@@ -213,7 +218,7 @@ def planned(source: Source) -> PortPlan:
         model=source.name,
         class_name=plain(name),
         axes=(
-            _distribution(headers),
+            _distribution(source, headers),
             _quantisation(source, headers),
             _validation(source, len(comparison.differences)),
             _hardware(walls),
@@ -221,7 +226,7 @@ def planned(source: Source) -> PortPlan:
         walls=tuple(walls),
         donors=rows,
         config=tuple(_config_rows(source, comparison)),
-        deltas=tuple(entries(donor, comparison)),
+        deltas=tuple(entries(donor, comparison, model_type_of(source))),
     )
 
 
@@ -269,7 +274,11 @@ def plan(
     for axis in made.axes:
         console.print(f"[bold]{axis.name}[/]: ", end="")
         console.print(plain(axis.facts), markup=False)
-    console.print("\nNext, if you accept: ", end="")
+    blockers = [wall for wall in made.walls if wall.level == BLOCKER]
+    for wall in blockers:
+        console.print(f"\nFirst, {escape(plain(wall.name))} has to be lifted, by {wall.lift}")
+    then = "Then" if blockers else "Next"
+    console.print(f"\n{then}, if you accept: ", end="")
     console.print(
         f"./ports scaffold {plain(model)} --start-from {made.start.option} --output-dir DIR",
         markup=False,

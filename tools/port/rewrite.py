@@ -101,6 +101,22 @@ def argument(source: str, call: str, name: str, *, kept: Set[str]) -> str:
     return f"{ast.unparse(value.func)}({inner})" if inner else ""
 
 
+def value_of(source: str, call: str, name: str) -> str | None:
+    """Returns the text that a call is given as an argument, itself or by a constant's name."""
+    tree = ast.parse(source)
+    named = {
+        ast.unparse(node.targets[0]): node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == call:
+            for keyword in (k for k in node.keywords if k.arg == name):
+                value = named.get(ast.unparse(keyword.value), keyword.value)
+                return str(value.value) if isinstance(value, ast.Constant) else None
+    return None
+
+
 def needs(source: str, expression: str) -> tuple[list[str], str]:
     """Returns the imports that an expression of a module needs, and its other statements."""
     names, imports, code = _read(ast.parse(expression)), [], ""

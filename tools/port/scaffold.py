@@ -22,6 +22,7 @@ from rich.markup import escape
 
 from common.errors import PortError
 from tools.read import installed
+from tools.read.ledger import ledger
 from tools.read.reference import prefix
 from tools.read.source import Source, open_source
 from tools.terminal.files import formatted, templates
@@ -37,7 +38,7 @@ from .donor import (
     inherited,
     model_type_of,
 )
-from .rewrite import argument, needs, renamed, with_tables
+from .rewrite import argument, needs, renamed, value_of, with_tables
 
 #: The formatter's.
 LINE = 100
@@ -111,7 +112,7 @@ def blueprint(source: Source, donor: Donor, slug: str | None) -> Blueprint:
             f"{class_name} has a port: architectures/{installed.port_names()[class_name]}"
         )
     comparison = compare(source, donor)
-    deltas = entries(donor, comparison) + inherited(donor, model_type)
+    deltas = entries(donor, comparison, model_type) + inherited(donor, model_type)
     repo = None if source.directory else source.name
     return Blueprint(slug, class_name, model_type, repo, donor, comparison, tuple(deltas))
 
@@ -148,6 +149,7 @@ def files(plan: Blueprint) -> dict[str, str]:
         "prefix": prefix(plan.model_type),
         "settings": with_tables("", tables),
         "gguf": _gguf(plan),
+        "router": _router(plan),
     }
     made = {
         file.name.removesuffix(".j2"): environment.get_template(file.name).render(names)
@@ -175,6 +177,16 @@ def _gguf(plan: Blueprint) -> dict[str, str]:
         needed, found["code"] = needs(source, found["call"])
         imports += needed
     return {**found, "imports": "\n".join(imports)}
+
+
+def _router(plan: Blueprint) -> str | None:
+    """The reference's class that has the place of the donor's router."""
+    if plan.donor.folder is None:
+        return None
+    theirs = value_of((plan.donor.folder / "deltas.py").read_text(), "Port", "router")
+    entries = ledger(plan.model_type, plan.donor.model_type)
+    places = {entry.parent.split(".")[0]: entry.name.split(".")[0] for entry in entries}
+    return places.get(theirs or "")
 
 
 def _copied(plan: Blueprint) -> dict[str, str]:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from architectures import load_port, slugs
 from common.errors import PortError
 from proof import record
 from tools.terminal.files import write_whole
+from tools.terminal.output import print_table
 
 COLUMNS = ("port", "class", "encodings", "deltas", "last proof")
 #: The page that is generated, and what comes before its table.
@@ -101,9 +100,9 @@ def list_ports(
     if as_json:
         print(json.dumps(entries, indent=2))
         return
-    table = Table(*(Column(name, no_wrap=name != COLUMNS[-1]) for name in COLUMNS))
+    rows = []
     for entry in entries:
         *cells, proven = _row(entry)
         stale = entry["proof"] and entry["touched"]
-        table.add_row(*cells, proven + (", code changed since" if stale else ""))
-    Console().print(table)
+        rows.append((*cells, proven + (", code changed since" if stale else "")))
+    print_table(COLUMNS, rows)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""``ports list-archs``: what can be served, from MAX's live registry and ours."""
+"""``ports list-archs``: what can be served, from the files of MAX and of our ports."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -13,7 +13,8 @@ import typer
 from common.errors import PortError, nearest
 from tools.terminal.output import plain, print_json
 
-from .installed import with_aliases
+from . import installed
+from .families import squash
 
 
 @dataclass(frozen=True, order=True)
@@ -31,54 +32,41 @@ class Arch:
     origin: str
 
 
-def _registered() -> Mapping[str, str]:
-    """MAX's names; importing max.pipelines fills its registry, mostly without importing models."""
-    try:
-        import max.pipelines  # noqa: F401
-        from max.pipelines.lib.registry import PIPELINE_REGISTRY as REGISTRY
-    except ImportError as error:
-        raise PortError(f"MAX is missing ({error}); `./ports env` makes the environment") from None
-    known = {
-        name: entry.pipeline_model.__module__ for name, entry in REGISTRY.architectures.items()
-    }
-    known |= {
-        name: entries[0][0].lstrip(".") for name, entries in REGISTRY._lazy_architectures.items()
-    }
-    prefix = "max.pipelines.architectures."
-    return {
-        name: module.removeprefix(prefix).split(".")[0]
-        for name, module in known.items()
-        if not module.startswith("architectures.")
-    }
-
-
-def registered() -> list[Arch]:
-    """Returns every name in the live registries, aliases included, sorted; imports MAX.
+def known() -> list[Arch]:
+    """Returns every class name that MAX or a port serves, aliases included, sorted.
 
     Raises:
         PortError: If MAX is not installed.
     """
-    native = with_aliases(_registered())
-    from architectures import ARCHITECTURES
-
+    native = installed.max_names()
+    if not native:
+        raise PortError("MAX is missing; `./ports env` makes the environment")
     # A port takes the place of an architecture of MAX of the same name.
     names = {name: Arch(name, slug, "max") for name, slug in native.items()}
-    names |= {name: Arch(name, slug, "ports") for name, slug in ARCHITECTURES.classes.items()}
+    names |= {name: Arch(name, slug, "ports") for name, slug in installed.port_names().items()}
     return sorted(names.values())
 
 
+def matching(archs: Iterable[Arch], match: str) -> list[Arch]:
+    """Returns those whose class or folder has these letters in it, of whatever case."""
+    wanted = squash(match)
+    return [a for a in archs if wanted in squash(a.name) or wanted in squash(a.slug)]
+
+
 def list_archs(
-    match: Annotated[str | None, typer.Option(help="Only this class.")] = None,
+    match: Annotated[
+        str | None, typer.Option(help="Only classes and folders with this in their names.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Lists the classes that MAX or a port serves: class, slug, and whose it is.
 
     Exit code 0 if there are any, 1 if none matches, 2 if MAX is missing.
 
-    Example: ./ports list-archs --match LlamaForCausalLM
+    Example: ./ports list-archs --match cohere2
     """
-    everything = registered()
-    found = [arch for arch in everything if match in (None, arch.name)]
+    everything = known()
+    found = everything if match is None else matching(everything, match)
     if as_json:
         print_json([asdict(arch) for arch in found])
     for arch in () if as_json else found:

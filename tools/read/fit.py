@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import PortError, nearest
-from tools.terminal.output import size
+from tools.terminal.output import many, size
 
 from .config import number, sizes
 
@@ -86,6 +86,23 @@ def cache_bytes(config: Mapping[str, Any], length: int, element: int) -> tuple[i
     return 2 * count * kv_heads * head_dim * length * element, said
 
 
+def estimated(config: Mapping[str, Any]) -> int | None:
+    """Returns about how many parameters a config's sizes make; None if some are missing.
+
+    A plain decoder's projections, three matrices an MLP, and experts in every layer.
+    """
+    hidden, heads, head_dim, kv_heads = sizes(config)
+    count, vocab = layers(config), number(config, "vocab_size")
+    if not (hidden and heads and head_dim and kv_heads and count and vocab):
+        return None
+    width = number(config, "moe_intermediate_size", "intermediate_size", "n_inner", "ffn_dim")
+    experts = number(config, "num_experts", "num_local_experts", "n_routed_experts") or 1
+    attention = 2 * hidden * head_dim * (heads + kv_heads)
+    mlp = 3 * hidden * (width or 8 * hidden // 3) * experts
+    embeddings = vocab * hidden * (1 if config.get("tie_word_embeddings") else 2)
+    return count * (attention + mlp) + embeddings
+
+
 def fit(
     config: Mapping[str, Any],
     parameters: int | None,
@@ -111,15 +128,25 @@ def fit(
             f"no GPU {gpu!r}{nearest(gpu, GPUS)}; --gpu takes its GiB, or one of {', '.join(GPUS)}"
         )
     element = ENCODINGS[encoding]
+    # Without weights to count, the config's sizes say about how many there are.
+    about = parameters is None
+    if about and not config.get("quantization_config"):
+        parameters = estimated(config)
     weights = None if parameters is None else parameters * element
     cache = cache_bytes(config, length, element)
     usable = int(gib * GIB * SHARE)
     lines = [f"{gib:g} GiB × {SHARE} = {size(usable)} for weights and cache"]
     if weights is not None:
-        lines.append(f"weights: {parameters} × {element} bytes = {size(weights)}")
+        counted = f"about {many(parameters or 0)} by the config's sizes" if about else parameters
+        lines.append(f"weights: {counted} × {element} bytes = {size(weights)}")
     if cache:
         lines.append(f"cache: {cache[1]} = {size(cache[0])}")
     fits = None if weights is None or cache is None else weights + cache[0] <= usable
     if weights is not None and weights > usable:
         fits = False
+    if about and weights is not None and not 0.7 < weights / usable < 1.4:
+        # Too far from the limit for an estimate to be wrong.
+        fits = weights < usable
+    elif about:
+        fits = None
     return Fit(gpu, int(gib * GIB), usable, weights, cache and cache[0], length, tuple(lines), fits)

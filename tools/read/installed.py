@@ -94,6 +94,27 @@ def causal_types() -> Mapping[str, str]:
     return found
 
 
+@functools.cache
+def activations() -> frozenset[str]:
+    """Returns the names in transformers' table of activations."""
+    return frozenset(_keys(_tree("transformers", "activations.py"), "ACT2CLS"))
+
+
+@functools.cache
+def common_activations() -> frozenset[str]:
+    """Returns the names in our table of activations."""
+    return frozenset(_keys(_tree("common", "layers/mlp.py"), "ACTIVATIONS"))
+
+
+def _keys(tree: ast.Module, variable: str) -> Iterator[str]:
+    """The keys of the dictionary that a module assigns to ``variable``."""
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+        value = getattr(node, "value", None)
+        if variable in map(ast.unparse, targets) and isinstance(value, ast.Dict):
+            yield from (str(key.value) for key in value.keys if isinstance(key, ast.Constant))
+
+
 def modeling_file(model_type: str) -> Path | None:
     """Returns the reference code of a model type, if transformers has it."""
     home, name = folder("transformers"), model_types().get(model_type)

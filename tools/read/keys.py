@@ -32,8 +32,8 @@ BITS = {
 }
 #: Runs of numbers that are spelled out; the rest of a longer list is counted.
 RUNS = 5
-# A number between dots: of a layer, an expert or a list of modules.
-_NUMBER = re.compile(r"(?<![^.])([0-9]{1,9})(?![^.])")
+#: A number between dots: of a layer, an expert or a list of modules.
+NUMBER = re.compile(r"(?<![^.])([0-9]{1,9})(?![^.])")
 
 
 def spelled(numbers: Iterable[int]) -> str:
@@ -99,7 +99,7 @@ def collapsed(headers: Iterable[Header]) -> list[Pattern]:
     found: dict[tuple[str, tuple[int, ...], str], list[list[int]]] = {}
     for header in headers:
         # A brace of a name is no number's place.
-        parts = _NUMBER.split(header.name.replace("{}", "{ }"))
+        parts = NUMBER.split(header.name.replace("{}", "{ }"))
         key = "{}".join(parts[::2]), header.shape, header.dtype
         found.setdefault(key, []).append([int(number) for number in parts[1::2]])
     return [

@@ -15,6 +15,7 @@ from tools.terminal.output import plain
 
 from . import installed
 from .config import class_name, number, shown, sizes, texts
+from .inference import ACTIVATIONS
 from .source import Source
 
 #: Layer kinds that attend; any other in a config's list of layers keeps a state of its own.
@@ -31,7 +32,7 @@ HEAD_DIMS = (16, 32, 64, 72, 80, 96, 112, 128, 256)
 #: Quantisations that some of MAX's own architectures load.
 PER_ARCHITECTURE = ("gptq", "awq", "fp8", "fbgemm_fp8", "compressed-tensors", "modelopt", "mxfp4")
 #: Types of RoPE that are common.
-ROPES = (None, "default", "linear", "llama3", "yarn", "longrope")
+ROPES = (None, "default", "linear", "llama3", "yarn", "longrope", "dynamic", "proportional")
 
 
 def _listed(pairs: Iterable[tuple[str, Any]]) -> str | None:
@@ -200,7 +201,7 @@ def no_weights(source: Source) -> str | None:
 
 
 def uncommon_rope(source: Source) -> str | None:
-    """The rotation is scaled in a rare way, differs by layer, or is partial."""
+    """The rotation is scaled in a rare way, or differs by layer."""
     config = source.config
     for key in ("rope_parameters", "rope_scaling"):
         found = config.get(key)
@@ -211,12 +212,10 @@ def uncommon_rope(source: Source) -> str | None:
             return f"{key} is of type {shown(kind)}"
         if any(isinstance(value, dict) for value in found.values()):
             return f"{key} differs by kind of layer"
-        for odd in ("mrope_section", "alpha", "llama_4_scaling_beta", "partial_rotary_factor"):
+        for odd in ("mrope_section", "alpha", "llama_4_scaling_beta"):
             if found.get(odd) not in (None, 1.0):
                 return f"{key}.{odd} = {shown(found[odd])}"
-    return given("partial_rotary_factor", "rotary_pct", "rotary_dim", "rope_local_base_freq")(
-        source
-    )
+    return given("rope_local_base_freq")(source)
 
 
 def uncommon_heads(source: Source) -> str | None:
@@ -238,6 +237,26 @@ def unmeasured_heads(source: Source) -> str | None:
     if head_dim is None or head_dim in HEAD_DIMS:
         return None
     return f"heads of {head_dim}; measured were {', '.join(map(str, HEAD_DIMS))}"
+
+
+def _activation(source: Source) -> str | None:
+    """What the config says of the MLP's activation, as transformers looks it up."""
+    own = ACTIVATIONS[:3]  # of other keys, the class has a table of its own
+    found = [source.config[key] for key in own if isinstance(source.config.get(key), str)]
+    return found[0] if found else None
+
+
+def unknown_activation(source: Source) -> str | None:
+    """The activation is none of transformers'."""
+    name, known = _activation(source), installed.activations()
+    return f"activation {shown(name)}" if name and known and name not in known else None
+
+
+def new_activation(source: Source) -> str | None:
+    """The activation is one of transformers', and not of common/layers."""
+    name = _activation(source)
+    new = name in installed.activations() and name not in installed.common_activations()
+    return f"activation {shown(name)}" if new else None
 
 
 def no_window(source: Source) -> str | None:

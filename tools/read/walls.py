@@ -49,6 +49,7 @@ class Wall:
 
     Attributes:
         sign: Returns the evidence in a model, or None.
+        part: What the name of a part has in it, if one in a port's decoder lifts the wall.
     """
 
     level: str
@@ -56,6 +57,7 @@ class Wall:
     sign: Callable[[Source], str | None]
     why: str
     lift: str
+    part: str | None = None
 
 
 #: Every wall; the order is the order of the report.
@@ -74,6 +76,7 @@ WALLS: tuple[Wall, ...] = (
         "MAX's attention kernel has no mask with a slope for each head",
         "two more dimensions of q and k carry slope and position, exactly, where the head size"
         " then is one of the kernel's; or attention in plain ops, for short contexts",
+        part="alibi",
     ),
     Wall(
         BLOCKER,
@@ -82,6 +85,7 @@ WALLS: tuple[Wall, ...] = (
         "MAX's flash_attention_ragged takes no softcap, and dropping it moves the logits by half"
         " a standard deviation",
         "a softcap in the kernel; or attention in plain ops, for short contexts",
+        part="softcap",
     ),
     Wall(
         BLOCKER,
@@ -132,6 +136,7 @@ WALLS: tuple[Wall, ...] = (
         ),
         "MAX's attention kernel takes no learned bias",
         "a bias argument of the kernel; or attention in plain ops, for short contexts",
+        part="relativebias",
     ),
     Wall(
         BLOCKER,
@@ -178,6 +183,20 @@ WALLS: tuple[Wall, ...] = (
         "the checkpoint saved again by transformers: save_pretrained writes safetensors",
     ),
     Wall(
+        BLOCKER,
+        "unknown activation",
+        signs.unknown_activation,
+        "transformers has no activation of this name",
+        "a name of transformers/activations.py",
+    ),
+    Wall(
+        WARNING,
+        "activation to add",
+        signs.new_activation,
+        "no part of common/layers computes it",
+        "a row of ACTIVATIONS in common/layers/mlp.py",
+    ),
+    Wall(
         WARNING,
         "hub alias",
         signs.renamed,
@@ -190,16 +209,6 @@ WALLS: tuple[Wall, ...] = (
         signs.uncommon_rope,
         "frequencies or rotated columns are not the plain ones",
         "a rule of common/config/rope.py and CanonicalRope, with its witness",
-    ),
-    Wall(
-        WARNING,
-        "legacy spelling",
-        signs.given(
-            *("rope_theta", "rope_scaling", "rotary_pct", "rotary_emb_base", "rotary_dim"),
-            *("sliding_window_pattern", "layers_block_type", "hidden_activation", "torch_dtype"),
-        ),
-        "transformers 5 folds it into another key when it loads the config",
-        "reading through the config object; the port's LEGACY names the key",
     ),
     Wall(
         WARNING,
@@ -229,7 +238,7 @@ WALLS: tuple[Wall, ...] = (
             signs.given(
                 *("scale_attn_by_inverse_layer_idx", "clip_qkv", "use_parallel_residual"),
                 *("multi_query", "new_decoder_architecture", "qk_layernorm", "use_qk_norm"),
-                *("use_post_norm", "mup_enabled", "lm_head_bias", "tie_word_embeddings"),
+                *("use_post_norm", "mup_enabled", "lm_head_bias"),
                 "apply_residual_connection_post_layernorm",
             ),
             signs.equal(scale_attn_weights=False, do_layer_norm_before=False),
@@ -245,22 +254,20 @@ WALLS: tuple[Wall, ...] = (
         "the checkpoint holds layers that plain decoding does not use",
         "a Drop rule for them, with this reason",
     ),
-    Wall(
-        WARNING,
-        "float16 weights",
-        signs.equal(torch_dtype="float16", dtype="float16"),
-        "MAX's encodings are float32 and bfloat16; float16's range of small numbers is another",
-        "the cast at load, and a proof of it",
-    ),
 )
 
 
-def found(source: Source) -> list[Finding]:
-    """Returns the walls of a model, blockers first; reads its config and the names of its files."""
+def found(source: Source, has: Callable[[str], bool] = lambda part: False) -> list[Finding]:
+    """Returns the walls of a model, blockers first; reads its config and the names of its files.
+
+    Args:
+        source: The model.
+        has: Whether a port of it has a part of a name; such a part lifts its wall.
+    """
     return [
         Finding(wall.level, wall.name, evidence, wall.why, wall.lift)
         for wall in WALLS
-        if (evidence := wall.sign(source))
+        if not (wall.part and has(wall.part)) and (evidence := wall.sign(source))
     ]
 
 

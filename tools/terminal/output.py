@@ -19,7 +19,8 @@ def printer(*, stderr: bool = False) -> Console:
     Args:
         stderr: Whether to print to standard error.
     """
-    console = Console(stderr=stderr, highlight=False)
+    # A colon, a number and a colon are a line of a file, and no emoji.
+    console = Console(stderr=stderr, highlight=False, emoji=False)
     # What another program reads keeps a line a line.
     return (
         console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True)
@@ -42,13 +43,17 @@ def plain(text: str) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints a table on a terminal, and lines of tab-separated cells elsewhere."""
+    """Prints a table on a terminal, and lines of tab-separated cells elsewhere.
+
+    However narrow the terminal, the first column is whole: it names the row.
+    """
     console = printer()
     if not console.is_terminal:
         for row in rows:
             print("\t".join(map(plain, row)))
         return
-    table = Table(*(Column(name, overflow="fold") for name in columns))
+    first, *others = columns
+    table = Table(Column(first, no_wrap=True), *(Column(name, overflow="fold") for name in others))
     for row in rows:
         table.add_row(*(escape(plain(cell)) for cell in row))
     console.print(table)
