@@ -106,9 +106,18 @@ def test_a_value_as_long_as_a_file_is_cut() -> None:
     long = {"rope_type": "default", "rope_theta": "x" * 5000}
     config = AutoConfig.for_model("smollm3")
     config.rope_parameters = long
-    with pytest.raises(PortError, match="config.json has rope_parameters = ") as refused:
+    with pytest.raises(PortError, match=r"^config\.json has rope_parameters = ") as refused:
         SmolLM3Config.from_huggingface(config)
     assert len(str(refused.value)) < 600
+
+
+def test_a_head_that_leaves_half_a_pair_is_refused() -> None:
+    with pytest.raises(PortError, match="32 of a head's 33 columns rotate"):
+        RopeParameters.read(
+            {"rope_theta": 777.0, "partial_rotary_factor": 0.97},
+            head_dim=33,
+            max_position_embeddings=512,
+        )
 
 
 LENGTHS = {"dynamic": ({"factor": 2.0}, 2048), "longrope": (SCALINGS["longrope"], 512)}

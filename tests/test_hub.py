@@ -11,9 +11,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -321,3 +323,21 @@ def test_a_checkpoint_that_will_not_do_is_refused_before_its_weights_travel(
         for place, sent in hub.sent.items()
         if place.endswith(".safetensors")
     )
+
+
+def test_a_hub_that_never_answers_is_said_in_seconds(tmp_path: Path) -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        env = {
+            **os.environ,
+            "HF_ENDPOINT": f"http://127.0.0.1:{deaf.getsockname()[1]}",
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_OFFLINE": "0",
+        }
+        began = time.monotonic()
+        ran = support.ports("inspect", "some/model", env=env)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("ports: some/model is not in the Hub's cache, and the Hub cannot")
+    # Three to wait, and the start of Python; its library tries for half a minute.
+    assert time.monotonic() - began < 15

@@ -182,6 +182,24 @@ def test_packed_weights_have_no_parameters(tmp_path: Path) -> None:
     assert plain.stored == 2 * plain.parameters
 
 
+#: Nemotron-4 340B's sizes, and SmolLM's.
+LARGE = {
+    **{"hidden_size": 18432, "num_hidden_layers": 96, "num_attention_heads": 96},
+    **{"num_key_value_heads": 8, "head_dim": 192, "intermediate_size": 73728},
+    "vocab_size": 256000,
+}
+
+
+def test_without_weights_the_sizes_are_counted() -> None:
+    large = fit(LARGE, None)
+    assert large.fits is False
+    assert "by the config's sizes" in " ".join(large.arithmetic)
+    assert fit(LARGE | {"num_hidden_layers": 1, "vocab_size": 100}, None).fits is True
+    # Near the limit an estimate decides nothing.
+    assert fit(LARGE | {"num_hidden_layers": 8, "vocab_size": 100}, None).fits is None
+    assert fit({}, None).fits is None
+
+
 def test_the_parent_that_transformers_names_is_first(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert found.differences is not None
@@ -218,7 +236,8 @@ def test_without_weights_the_rest_is_said(
     assert "has no model.safetensors, no model.safetensors.index.json and no *.gguf" in " ".join(
         out.split()
     )
-    assert "may fit H100" in out
+    assert "fits H100" in out
+    assert "by the config's sizes" in out
 
 
 def test_json_has_its_schema_and_goes_to_a_file(

@@ -93,6 +93,21 @@ def test_a_scaffold_builds_and_claims_nothing(donor: str, model: Path, tmp_path:
     assert not any("gpt_neox" in path.read_text() for path in folder.glob("weight*.py"))
 
 
+def test_the_router_is_the_models_own(tmp_path: Path) -> None:
+    olmoe = {"architectures": ["OlmoeForCausalLM"], "model_type": "olmoe"}
+    source = open_source(str(write_config(tmp_path / "olmoe", olmoe)))
+    made = files(blueprint(source, donor_of("mixtral"), None))["deltas.py"]
+    assert 'router="OlmoeTopKRouter"' in made
+    assert "router=" not in files(blueprint(source, donor_of("smollm3"), None))["deltas.py"]
+
+
+def test_a_squared_relu_can_be_scaffolded(tmp_path: Path) -> None:
+    nemotron = {"architectures": ["NemotronForCausalLM"], "model_type": "nemotron"}
+    source = open_source(str(write_config(tmp_path / "nemotron", nemotron)))
+    plan = blueprint(source, donor_of("LlamaForCausalLM"), "squared")
+    assert write(plan, tmp_path).is_dir()
+
+
 def test_a_delta_without_a_witness_fails_by_name(tmp_path: Path) -> None:
     from architectures import load_port
     from common.declaration import Delta

@@ -19,7 +19,7 @@ from architectures import load_port
 from common.checkpoint import read_config, read_headers
 from common.errors import PortError
 from proof.checkpoints import write_checkpoint
-from tests.support import ports
+from tests.support import copied_port, ports
 
 PORT = load_port("gpt_neox")
 
@@ -56,6 +56,22 @@ def test_every_tensor_is_listed_with_its_rules(checkpoint: Path) -> None:
     assert dropped["dropped"] == "buffers for masks and frequencies in older files"
     origins = {name for entry in listed["tensors"] for name in entry["from"]}
     assert origins == set(load_file(checkpoint / "model.safetensors"))
+
+
+def test_layers_that_are_alike_are_one_line(checkpoint: Path) -> None:
+    ran = ports("weights", "gpt_neox", str(checkpoint))
+    lines = [line.split("\t") for line in ran.stdout.splitlines()]
+    (dense,) = [line for line in lines if "attention.dense.weight" in line[0]]
+    assert dense[0] == "gpt_neox.layers.{0..3}.attention.dense.weight"
+    assert dense[2] == "layers.{0..3}.self_attn.o_proj.weight"
+    assert len(lines) < 25
+
+
+def test_a_folder_is_a_port_too(checkpoint: Path, tmp_path: Path) -> None:
+    folder = copied_port("gpt_neox", tmp_path / "weighed")
+    ran = ports("weights", str(folder), str(checkpoint))
+    assert ran.returncode == 0, ran.stderr
+    assert "layers.{0..3}.self_attn.o_proj.weight" in ran.stdout
 
 
 def test_a_checkpoint_of_another_port_is_refused(checkpoint: Path) -> None:

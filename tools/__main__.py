@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 # Before MAX is imported anywhere: it would report to its maker's telemetry host.
 os.environ.setdefault("MAX_SERVE_DISABLE_TELEMETRY", "1")
@@ -13,6 +14,7 @@ os.environ.setdefault("MAX_SERVE_DISABLE_TELEMETRY", "1")
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.completion import completion_init
 
 from common.errors import PortError
 from tools.port.audit import audit
@@ -23,6 +25,7 @@ from tools.port.weights import weights
 from tools.prove.compare import compare
 from tools.prove.diff import diff
 from tools.prove.list import list_ports
+from tools.prove.reference import reference
 from tools.prove.verify import verify
 from tools.read.archs import list_archs
 from tools.read.inspect import inspect
@@ -31,6 +34,7 @@ from tools.read.walls import check_walls
 from tools.run.compile import compile_graphs
 from tools.run.demo import demo
 from tools.run.serve import serve
+from tools.terminal.completion import VARIABLE, completion
 from tools.upstream.export import upstream
 
 app = typer.Typer(
@@ -38,7 +42,28 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"ports on max {version('modular')}, transformers {version('transformers')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _ports(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the versions."),
+    ] = False,
+) -> None:
+    """Ports of Hugging Face architectures to Modular MAX."""
+
+
 # In the order of a port's life.
 app.command("inspect")(inspect)
 app.command("check-walls")(check_walls)
@@ -52,17 +77,20 @@ app.command("weights")(weights)
 app.command("verify")(verify)
 app.command("compare", context_settings={"allow_extra_args": True})(compare)
 app.command("diff")(diff)
+app.command("reference")(reference)
 app.command("compile")(compile_graphs)
 app.command("upstream")(upstream)
 app.command("demo")(demo)
 app.command("serve", context_settings={"allow_extra_args": True})(serve)
 app.command("list")(list_ports)
+app.command("completion")(completion)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs a command; bad input ends in one line and exit code 2."""
     try:
-        app(arguments, prog_name="./ports")
+        completion_init()
+        app(arguments, prog_name="./ports", complete_var=VARIABLE)
     except PortError as error:
         Console(stderr=True, soft_wrap=True, highlight=False).print(
             f"[bold red]ports:[/] {escape(' '.join(str(error).split()))}"

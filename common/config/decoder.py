@@ -82,7 +82,8 @@ class DecoderConfig(Deployment):
     def key_of(cls, field: str) -> str:
         """Returns the key that a field is read from."""
         keys, required = cls.table("KEYS"), cls.table("REQUIRED")
-        while field in keys and field not in required:
+        # A field may be spelled as its base's is not: as itself.
+        while keys.get(field, field) != field and field not in required:
             field = keys[field]
         return field
 

@@ -139,9 +139,8 @@ class ConfigKeys:
         """
         found = self.get(key, value)
         if found != value:
-            raise PortError(
-                f"config.json sets {key} = {shorten(repr(found))}; this port supports only {value!r}"
-            )
+            said = shorten(repr(found))
+            raise PortError(f"config.json sets {key} = {said}; this port supports only {value!r}")
 
     def unaccounted(
         self,

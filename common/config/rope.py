@@ -72,7 +72,8 @@ class RopeParameters:
             max_position_embeddings=max_position_embeddings,
             scaling=rest,
         )
-        if found.rotary_dim % 2 or not 0 <= found.rotary_dim <= head_dim:
+        odd = found.rotary_dim % 2 or head_dim % 2
+        if odd or not 0 <= found.rotary_dim <= head_dim:
             raise PortError(
                 f"{found.rotary_dim} of a head's {head_dim} columns rotate by config.json"
                 f" (partial_rotary_factor {found.partial_rotary_factor:g}); only pairs of them can"

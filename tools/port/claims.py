@@ -25,6 +25,7 @@ class Facts:
         formats: Of files that the port has an adapter for.
         tied: Whether a fixture's head shares the embedding.
         partial: Whether a fixture rotates some columns of a head only.
+        activations: The activations that fixtures name.
     """
 
     classes: set[str] = field(default_factory=set)
@@ -34,6 +35,11 @@ class Facts:
     formats: set[str] = field(default_factory=set)
     tied: bool = False
     partial: bool = False
+    activations: set[str] = field(default_factory=set)
+
+    def acts(self, *names: str) -> bool:
+        """Whether a fixture's MLP has one of these activations."""
+        return not self.activations.isdisjoint(names)
 
     def has(self, *fragments: str) -> bool:
         """Whether the name of a part's class contains one of ``fragments``."""
@@ -68,6 +74,7 @@ def gather(decoders: Iterable[Any], architectures: Iterable[Any]) -> Facts:
     for decoder in decoders:
         walk(decoder)
         facts.weights |= set(decoder.raw_state_dict())
+        facts.activations.add(decoder.config.hidden_act)
         facts.tied |= decoder.config.tie_word_embeddings
         rope = decoder.config.rope_parameters
         facts.partial |= rope is not None and rope.rotary_dim < rope.head_dim
@@ -97,6 +104,12 @@ def _part(what: str, words: str, *fragments: str) -> Claim:
     return _claim(what, words, lambda facts: facts.has(*fragments))
 
 
+def _acts(what: str, words: str, *names: str) -> Claim:
+    return _claim(what, words, lambda facts: facts.acts(*names))
+
+
+#: transformers' names of the one function.
+TANH = ("gelu_new", "gelu_fast", "gelu_pytorch_tanh")
 CLAIMS = (
     _part("sliding window", r"sliding[- ]windows?|sliding|slides?", "slidingwindow"),
     _part("NoPE", r"nope|no positions(?: at all)?|no rope", "noposition"),
@@ -117,6 +130,23 @@ CLAIMS = (
     _part("LayerNorm", r"layer[- ]?norms?", "layernorm"),
     _part("gated MLP", r"gated mlps?|swiglu|geglu|gated feed-forward", "gatedmlp", "experts"),
     _part("two-matrix MLP", r"two-matrix|plain mlp", "plainmlp"),
+    _acts("SiLU", r"silu|swish|swiglu", "silu"),
+    _acts("squared ReLU", r"squared[- ]relu|relu2|relu²", "relu2"),
+    _acts("ReLU", r"(?<!squared )(?<!squared-)relu", "relu"),
+    _acts("tanh GELU", r"tanh[- ]gelu|gelu_new|gelu_pytorch_tanh|gelu_tanh", *TANH),
+    _acts("erf GELU", r"(?:erf|exact)[- ]gelu", "gelu"),
+    _acts("GELU", r"gelu|geglu", "gelu", *TANH),
+    _claim(
+        "a norm before each sublayer",
+        r"pre[- ]norms?|norms? before (?:each|every|attention|sublayers?)",
+        lambda facts: any(name in facts.classes for name in ("PreNormBlock", "SandwichBlock")),
+    ),
+    _part(
+        "norms after sublayers",
+        r"post[- ]norms?|norms? after (?:each|every|attention|sublayers?)|sandwich(?:ed)?",
+        "sandwichblock",
+        "postnormblock",
+    ),
     _part("mixture of experts", r"mixture of experts|moe|experts?|router", "moe", "expert"),
     _part("softcap", r"soft[- ]?cap(?:s|ped|ping)?", "softcap"),
     _part("ALiBi", r"alibi", "alibi"),

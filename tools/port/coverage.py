@@ -62,5 +62,7 @@ def _around(model_type: str, places: set[str]) -> str:
     """The source of classes and functions, and of the classes that mention them."""
     text = modeling_file(model_type).read_text()
     parts = re.split(r"^(?=class |def |@)", text, flags=re.M)
+    # What only initialises weights deals with every class.
+    parts = [part for part in parts if not re.match(r"class \w*PreTrainedModel\b", part)]
     near = [p for p in parts if any(re.search(rf"\b{re.escape(place)}\b", p) for place in places)]
     return "\n".join(near)

@@ -27,6 +27,8 @@ from tools.read.located import definition, sources
 from tools.read.reference import PLAIN, aliases, config_defaults, modeling_file
 from tools.read.source import Source
 
+from .rewrite import text_of
+
 #: What a plain decoder does where a config has no key for it.
 PLAIN_VALUES: Mapping[str, Any] = {
     "attention_bias": False,
@@ -162,7 +164,7 @@ def _donor_keys(donor: Donor) -> _Keys:
     spelled, required = tables["KEYS"], tables["REQUIRED"]
 
     def key_of(field: str) -> str:
-        while field in spelled and field not in required:
+        while spelled.get(field, field) != field and field not in required:
             field = spelled[field]
         return field
 
@@ -295,9 +297,10 @@ def _declared(donor: Donor) -> list[tuple[str, str]]:
     """The names and references of a donor's deltas, read and not imported."""
     assert donor.folder is not None
     found: list[tuple[str, str]] = []
-    for node in ast.walk(ast.parse((donor.folder / "deltas.py").read_text())):
+    source = (donor.folder / "deltas.py").read_text()
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Delta":
-            name, reference = (ast.literal_eval(argument) for argument in node.args[:2])
+            name, reference = (text_of(source, argument) for argument in node.args[:2])
             found.append((name, reference))
         elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "deltas":
             each = getattr(shared, node.attr)

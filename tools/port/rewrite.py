@@ -103,18 +103,22 @@ def argument(source: str, call: str, name: str, *, kept: Set[str]) -> str:
 
 def value_of(source: str, call: str, name: str) -> str | None:
     """Returns the text that a call is given as an argument, itself or by a constant's name."""
-    tree = ast.parse(source)
-    named = {
-        ast.unparse(node.targets[0]): node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-    }
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == call:
             for keyword in (k for k in node.keywords if k.arg == name):
-                value = named.get(ast.unparse(keyword.value), keyword.value)
-                return str(value.value) if isinstance(value, ast.Constant) else None
+                return text_of(source, keyword.value) or None
     return None
+
+
+def text_of(source: str, node: ast.expr) -> str:
+    """Returns the text that an expression stands for: itself, or a constant of its module."""
+    named = {
+        ast.unparse(part.targets[0]): part.value
+        for part in ast.parse(source).body
+        if isinstance(part, ast.Assign)
+    }
+    value = named.get(ast.unparse(node), node)
+    return str(value.value) if isinstance(value, ast.Constant) else ""
 
 
 def needs(source: str, expression: str) -> tuple[list[str], str]:

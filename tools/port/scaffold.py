@@ -184,9 +184,11 @@ def _router(plan: Blueprint) -> str | None:
     if plan.donor.folder is None:
         return None
     theirs = value_of((plan.donor.folder / "deltas.py").read_text(), "Port", "router")
+    if theirs is None:
+        return None
     entries = ledger(plan.model_type, plan.donor.model_type)
     places = {entry.parent.split(".")[0]: entry.name.split(".")[0] for entry in entries}
-    return places.get(theirs or "")
+    return places.get(theirs)
 
 
 def _copied(plan: Blueprint) -> dict[str, str]:

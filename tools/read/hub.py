@@ -9,6 +9,7 @@ HF_HUB_OFFLINE mean what they mean to it. Imports neither MAX nor torch.
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,11 +76,27 @@ def _said(name: str, file: str = CONFIG) -> Iterator[None]:
         raise PortError(f"the Hub did not answer for {name}: {error}") from None
 
 
+#: Seconds in which the Hub has to answer at all; its library tries for half a minute.
+PATIENCE = 3.0
+
+
+@functools.cache
+def _answers(endpoint: str) -> bool:
+    from huggingface_hub.utils import get_session
+
+    try:
+        get_session().head(endpoint, timeout=PATIENCE)
+    except Exception:
+        # Of whatever kind: what matters is that there is no answer.
+        return False
+    return True
+
+
 def is_offline() -> bool:
-    """Whether huggingface_hub was told to ask nobody."""
+    """Whether huggingface_hub was told to ask nobody, or nobody answers."""
     from huggingface_hub import constants
 
-    return bool(constants.HF_HUB_OFFLINE)
+    return bool(constants.HF_HUB_OFFLINE) or not _answers(constants.ENDPOINT)
 
 
 def download(name: str, file: str, *, bar: bool = False) -> Path:
@@ -96,7 +113,8 @@ def download(name: str, file: str, *, bar: bool = False) -> Path:
     (enable_progress_bars if bar else disable_progress_bars)()
     repo, revision = _parted(name)
     with _said(name, file):
-        return Path(hf_hub_download(repo, file, revision=revision))
+        known = is_offline()
+        return Path(hf_hub_download(repo, file, revision=revision, local_files_only=known))
 
 
 def files(name: str) -> list[str]:

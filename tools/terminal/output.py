@@ -22,9 +22,8 @@ def printer(*, stderr: bool = False) -> Console:
     # A colon, a number and a colon are a line of a file, and no emoji.
     console = Console(stderr=stderr, highlight=False, emoji=False)
     # What another program reads keeps a line a line.
-    return (
-        console if console.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True)
-    )
+    console.soft_wrap = not console.is_terminal
+    return console
 
 
 def print_json(found: Any) -> None:
