@@ -209,7 +209,7 @@ def test_the_guide_is_true(tmp_path: Path) -> None:
                 found = any(shows(line, printed) for printed in said)
                 assert found, f"{command} does not print {line!r} there:\n{ran.stdout}"
     assert code == 0
-    looked = ["inspect", "check-walls", "list-keys", "plan"]
+    looked = ["reference", "inspect", "check-walls", "list-keys", "plan"]
     assert commands == [*looked, "drafts", "scaffold", "gates"]
 
 

@@ -76,3 +76,16 @@ make_env() {
     env_stamp >.venv/made_from
   ) 9<.
 }
+
+# Prints the environment's Python: of .venv, or of PORTS_ENV, which another checkout has made from
+# the same lock.
+env_python() {
+  if [ -n "${PORTS_ENV:-}" ]; then
+    [ "$(cut -d' ' -f1 "$PORTS_ENV/made_from" 2>/dev/null)" = "$(env_stamp | cut -d' ' -f1)" ] ||
+      fail "PORTS_ENV=$PORTS_ENV is no environment made from this requirements_lock.txt"
+    echo "$PORTS_ENV/bin/python"
+  else
+    make_env >&2
+    echo "$PWD/.venv/bin/python"
+  fi
+}
