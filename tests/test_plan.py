@@ -115,6 +115,13 @@ def test_a_wall_is_in_the_paragraph() -> None:
     assert "attention softcap" not in planned(source()).paragraph
 
 
+def test_a_wall_comes_before_the_next_step(tmp_path: Path) -> None:
+    write_config(tmp_path / "model", CONFIG | {"attn_logit_softcapping": 30.0})
+    lines = ports("plan", "./model", cwd=tmp_path).stdout.splitlines()
+    assert any(line.startswith("First, attention softcap has to be lifted, by ") for line in lines)
+    assert lines[-1].startswith("Then, if you accept: ./ports scaffold")
+
+
 def test_keys_go_where_the_donor_takes_them() -> None:
     rows = {row["key"]: row["goes_to"] for row in planned(source()).config}
     assert rows["use_bias"] == rows["sliding_window"] == "a field of the config, or IGNORED"

@@ -9,7 +9,9 @@ through the adapter, and shows where each one went. So it also counts what was l
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +26,20 @@ from safetensors.numpy import load_file, save_file
 from transformers import AutoConfig
 
 from architectures import load_port, slugs
-from common.adapters import Tensor, plan
+from common.adapters import Add, Tensor, WeightMap, plan
 from common.adapters.tensor import bits
 from proof.checkpoints import write_checkpoint
 from proof.oracle import Oracle
 from proof.parity import tokens
 
 Arrays = dict[str, npt.NDArray[np.uint32]]
+
+
+def moving(weight_map: Callable[[Any], WeightMap]) -> Callable[[Any], WeightMap]:
+    """A weight map without the rules that change values: places are followed here, as numbers."""
+    return lambda config: WeightMap(
+        *(rule for rule in weight_map(config).rules if not isinstance(rule, Add))
+    )
 
 
 class Adapted:
@@ -41,7 +50,7 @@ class Adapted:
         self.directory = write_checkpoint(port, port.fixtures[number], directory)
         architecture = port.architecture(port.fixtures[number].class_name)
         self.config = architecture.config.from_huggingface(AutoConfig.from_pretrained(directory))
-        self.weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
+        self.weight_map = moving(architecture.weight_adapters[WeightsFormat.safetensors].weight_map)
         loaded = load_file(directory / "model.safetensors")
         self.tensors: Arrays = {name: array.view(np.uint32) for name, array in loaded.items()}
 
@@ -105,6 +114,18 @@ def test_the_oracle_sees_no_change(
         np.testing.assert_array_equal(
             Oracle(copy).logits(prompt), Oracle(fixture.directory).logits(prompt)
         )
+
+
+def test_a_rule_that_adds_moves_nothing(tmp_path: Path) -> None:
+    # As for a norm that holds its weight's distance from one, where MAX's has no offset.
+    fixture = Adapted("smollm3", 0, tmp_path / "smollm3")
+    rules = fixture.weight_map(fixture.config).rules
+    added = WeightMap(*rules, Add(r".*norm\.weight", value=1.0))
+    fixture.weight_map = moving(lambda config: added)
+    weights, _ = fixture.adapt(fixture.tensors)
+    back = fixture.invert(weights)
+    for name, array in back.items():
+        np.testing.assert_array_equal(array, fixture.tensors[name], err_msg=name)
 
 
 @pytest.mark.parametrize("slug", slugs())

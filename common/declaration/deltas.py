@@ -37,6 +37,6 @@ INTERLEAVED_ROPE = Delta(
 )
 #: The norms are torch's LayerNorm: they centre, and have biases.
 LAYER_NORM = (
-    Delta("LayerNorm, centred", _LAYER, WithModules("LayerNorm", rms_norm)),
-    Delta("LayerNorm biases", _LAYER, WithModules("LayerNorm", unbiased)),
+    Delta("LayerNorm, centred", _LAYER, WithModules("*LayerNorm", rms_norm)),
+    Delta("LayerNorm biases", _LAYER, WithModules("*LayerNorm", unbiased)),
 )
