@@ -50,7 +50,7 @@ def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"ports on max {version('modular')}, transformers {version('transformers')}")
+        print(f"ports on max {version('max')}, transformers {version('transformers')}")
         raise typer.Exit
 
 
