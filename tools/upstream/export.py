@@ -198,11 +198,13 @@ def _description(made: Export, port: Port, missing: Sequence[str]) -> str:
 
 
 def _reference(port: Port, reference: str) -> str:
-    """A delta's reference by its whole names, with their lines and the folder of the file."""
+    """A delta's reference by its whole names, with their lines and the folders of their files."""
     try:
         places = all_located(port.classes.values(), reference)
     except PortError:
         return reference
     files = {f.name: f for model_type in port.classes.values() for f in sources(model_type)}
-    folder = files[places[0][1].partition(":")[0]].parent.name
-    return ", ".join(f"{name} (models/{folder}/{place})" for name, place in places)
+    folders = {name: file.parent.name for name, file in files.items()}
+    return ", ".join(
+        f"{name} (models/{folders[place.partition(':')[0]]}/{place})" for name, place in places
+    )
