@@ -43,6 +43,7 @@ class Newcomer:
         keys: Those of its config that the donor neither reads nor ignores.
         deltas: What is to be implemented, each with its place in the reference.
         tensor: One that the donor has no place for.
+        walls: What `check-walls` ends with: 1 if there is something to mind.
     """
 
     port: Port
@@ -51,6 +52,7 @@ class Newcomer:
     keys: set[str]
     deltas: dict[str, str]
     tensor: str
+    walls: int
 
 
 NEWCOMERS = {
@@ -70,6 +72,7 @@ NEWCOMERS = {
             "hidden_act = 'gelu_pytorch_tanh'": "Starcoder2Config.hidden_act",
         },
         "model.layers.0.input_layernorm.bias",
+        0,
     ),
     # Long landed: shows that one which landed does not make this test an empty one.
     "gpt_neox": Newcomer(
@@ -90,6 +93,7 @@ NEWCOMERS = {
             "hidden_act = 'gelu'": "GPTNeoXConfig.hidden_act",
         },
         "embed_out.weight",
+        1,
     ),
 }
 SLUGS = pytest.mark.parametrize("slug", NEWCOMERS)
@@ -125,8 +129,8 @@ def test_the_gates_name_what_is_missing(
     inspected = said(0, "inspect", model)
     assert inspected["class_name"] == new.port.class_name
     assert inspected["served"] is None
-    walls = said(1, "check-walls", model)
-    assert {finding["level"] for finding in walls["findings"]} == {"warning"}
+    walls = said(new.walls, "check-walls", model)
+    assert {finding["level"] for finding in walls["findings"]} <= {"warning"}
     keys = said(0, "list-keys", model)
     assert any(new.tensor in pattern["name"].replace("{0..3}", "0") for pattern in keys["patterns"])
     plan = said(0, "plan", model)
