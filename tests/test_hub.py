@@ -7,6 +7,7 @@ The real client talks to a server of this test's, which knows as much of the Hub
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,7 +16,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -325,7 +325,7 @@ def test_a_checkpoint_that_will_not_do_is_refused_before_its_weights_travel(
     )
 
 
-def test_a_hub_that_never_answers_is_said_in_seconds(tmp_path: Path) -> None:
+def test_a_hub_that_never_answers_is_asked_once(tmp_path: Path) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
@@ -335,9 +335,14 @@ def test_a_hub_that_never_answers_is_said_in_seconds(tmp_path: Path) -> None:
             "HF_HOME": str(tmp_path),
             "HF_HUB_OFFLINE": "0",
         }
-        began = time.monotonic()
         ran = support.ports("inspect", "some/model", env=env)
+        deaf.setblocking(False)
+        asked = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                deaf.accept()[0].close()
+                asked += 1
     assert ran.returncode == 2
     assert ran.stderr.startswith("ports: some/model is not in the Hub's cache, and the Hub cannot")
-    # Three to wait, and the start of Python; its library tries for half a minute.
-    assert time.monotonic() - began < 15
+    # After that the library, which is far more patient, asks its cache only.
+    assert asked == 1

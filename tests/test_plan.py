@@ -21,7 +21,9 @@ from common.checkpoint import Header
 from common.errors import PortError
 from tests import support
 from tests.support import STARCODER2, without, write_config
+from tools.port.donor import donor_of
 from tools.port.plan import cell, planned, port_log
+from tools.read import installed
 from tools.read.source import Source
 
 pytestmark = pytest.mark.usefixtures("no_starcoder2")
@@ -113,6 +115,20 @@ def test_a_wall_is_in_the_paragraph() -> None:
     assert "attention softcap" in plan.paragraph
     assert "attention softcap" in axis(plan, "hardware").facts
     assert "attention softcap" not in planned(source()).paragraph
+
+
+@pytest.mark.parametrize("model_type", ["olmoe", "gemma2", "openai-gpt", "nemotron", "arcee"])
+def test_every_number_of_differences_is_the_same(model_type: str) -> None:
+    classes = [installed.causal_models()[model_type]]
+    plan = planned(source(model_type=model_type, architectures=classes))
+    assert plan.start.differences == len(plan.deltas)
+    assert f"{len(plan.deltas)} difference" in plan.paragraph
+
+
+def test_a_class_of_a_family_is_a_donor_by_itself() -> None:
+    assert donor_of("glm").model_type == "glm"
+    assert donor_of("Glm4ForCausalLM").model_type == "glm4"
+    assert (donor_of("Glm4ForCausalLM").slug, donor_of("gpt2").model_type) == ("glm", "gpt2")
 
 
 def test_a_wall_comes_before_the_next_step(tmp_path: Path) -> None:

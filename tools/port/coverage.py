@@ -16,8 +16,8 @@ from tools.read.located import all_located
 from tools.read.reference import PLAIN, modeling_file
 
 
-def named(port: Port, model_type: str) -> set[str]:
-    """Returns the methods of a model type that a port's deltas and harmless entries name.
+def named(port: Port) -> set[str]:
+    """Returns the methods that a port's deltas and harmless entries name.
 
     Raises:
         PortError: If a reference names what is not there.
@@ -30,7 +30,7 @@ def unnamed(port: Port, class_name: str) -> list[Entry]:
     """Returns what differs from the plain decoder in a class's reference, and nothing names."""
     model_type = port.classes[class_name]
     differing = [e for e in ledger(model_type, PLAIN, class_name) if e.differs]
-    known = named(port, model_type)
+    known = named(port)
     held = {entry.name for entry in differing if entry.name in known}
     return [e for e in differing if e.name not in held | following(differing, held).keys()]
 

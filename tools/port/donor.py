@@ -21,7 +21,6 @@ from common.errors import PortError, nearest
 from tools.read import installed
 from tools.read.config import class_name
 from tools.read.differences import Difference, differences
-from tools.read.features import YES
 from tools.read.ledger import EQUAL, ledger
 from tools.read.located import definition, sources
 from tools.read.reference import PLAIN, aliases, config_defaults, modeling_file
@@ -95,13 +94,20 @@ def donor_of(name: str) -> Donor:
     ports, native = installed.port_names(), installed.max_names()
     slug = ports.get(name, name)
     if slug in ports.values():
-        return Donor(slug, slug, slug)
+        # A folder may hold a family: a class stands for itself, the folder for its own model.
+        types = {c: t for c, t in installed.causal_types().items() if ports.get(c) == slug}
+        return Donor(slug, slug, types.get(name) or _first(types.values(), slug))
     if name in native or name in native.values():
         return Donor(f"a plain pre-norm decoder, as {name}", None, PLAIN)
     known = {*ports.values(), *ports, *native, *native.values()}
     raise PortError(
         f"no donor {name!r}: neither a port nor an architecture of MAX{nearest(name, known)}"
     )
+
+
+def _first(types: Iterable[str], slug: str) -> str:
+    """The model type that a folder is named for, a hyphen of which is no letter of a folder."""
+    return next((t for t in types if t.replace("-", "_") == slug), slug)
 
 
 def model_type_of(source: Source) -> str:
@@ -253,8 +259,7 @@ def entries(donor: Donor, found: Comparison, model_type: str) -> list[OpenDelta]
     return [
         OpenDelta(each.name, ", ".join(each.references), _reason(donor, each, model_type))
         for each in found.differences
-        # Of what only other checkpoints have, the class's code still has to be done.
-        if each.state == YES or each.hunk
+        if each.is_work
     ]
 
 

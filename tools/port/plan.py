@@ -75,7 +75,8 @@ class Ranked:
 
 def _ranked(donor: Nearby) -> Ranked:
     name = PLAIN_NAME if donor.plain else donor.slug if donor.origin == "ports" else donor.name
-    option = donor.slug if donor.origin == "ports" else donor.name
+    own = donor.origin == "ports" and donor_of(donor.slug).model_type == donor.model_type
+    option = donor.slug if own else donor.name
     said = name if donor.copied else f"{name} of MAX"
     return Ranked(said, option, len(donor.differences), donor.copied)
 

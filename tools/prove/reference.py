@@ -22,8 +22,8 @@ from tools.terminal.output import plain, print_json, printer
 from tools.terminal.progress import progress_line
 
 PROMPT = "What is the capital of France?"
-#: A trained model gives its likeliest token .3 and more on the mean; one with random weights gives
-#: each of thousands about as much.
+#: The fixtures, whose weights are random, give their likeliest token .02 on the mean. No trained
+#: model was at hand: the limit says only that an answer is as unsure as theirs.
 SURE = 0.05
 #: The share of characters that print, below which an answer is bytes.
 PRINTED = 0.9

@@ -52,6 +52,11 @@ class Difference:
     where: str
     hunk: tuple[str, ...]
 
+    @property
+    def is_work(self) -> bool:
+        """Whether a port of this checkpoint has to do it: it has it, or its class's code does."""
+        return self.state == YES or bool(self.hunk)
+
 
 def differences(
     model_type: str,
@@ -157,7 +162,7 @@ class Nearby:
         slug: Its folder.
         origin: ``ports`` or ``max``.
         model_type: Whose reference it equals.
-        differences: What of the model differs from it, in this checkpoint.
+        differences: What of the model differs from it, and a port has to do.
         removes: Features that its class always has, and the model has not.
         lines: How many lines of the model's reference are not in its own.
         named: Whether transformers' modular file names it as a parent.
@@ -208,7 +213,7 @@ def donors(
         if name == class_name:
             continue
         listed = differences(model_type, theirs, config, class_name)
-        here = tuple(each for each in listed if each.state == YES)
+        here = tuple(each for each in listed if each.is_work)
         code = text_of(name, theirs)
         always = [n for n, (state, _) in of_class(code).items() if state == YES] if code else []
         removes = tuple(n for n in always if n not in has)

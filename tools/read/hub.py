@@ -76,7 +76,7 @@ def _said(name: str, file: str = CONFIG) -> Iterator[None]:
         raise PortError(f"the Hub did not answer for {name}: {error}") from None
 
 
-#: Seconds in which the Hub has to answer at all; its library tries for half a minute.
+#: Seconds in which the Hub has to answer at all; its library tries for much longer.
 PATIENCE = 3.0
 
 

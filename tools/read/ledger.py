@@ -40,7 +40,7 @@ _ROLES = tuple(
         r"Model$",
     )
 )
-#: Sizes of other names that a config decides as it does a branch.
+#: Keys that stand among the sizes in the table of keys, and decide what is computed.
 _DECIDING = re.compile(rf"{'|'.join(ACTIVATIONS)}|norm.*eps|tie_word_embeddings")
 
 
@@ -70,7 +70,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Value:
-    """A config key that both references read, and of which the values differ.
+    """A key that both configs have, by whatever name, and of which the values differ.
 
     Attributes:
         key: The model's name of it.
@@ -225,7 +225,7 @@ def ledger(model_type: str, parent_type: str, class_name: str | None = None) -> 
 
 
 def following(differing: Iterable[Entry], held: Collection[str]) -> dict[str, str]:
-    """Returns the entries that follow from others, each with the first that it follows from.
+    """Returns the entries that follow from others, each with one that it follows from.
 
     A helper follows from the method that calls it, and a constructor from those whose new lines use
     what it makes. What follows needs no name of its own.
