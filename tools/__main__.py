@@ -8,8 +8,10 @@ import os
 import sys
 from typing import Annotated
 
-# Before MAX is imported anywhere: it would report to its maker's telemetry host.
+# Before either is imported anywhere: MAX would report to its maker's telemetry host, and the Hub's
+# library asks the Hub for what to report, with more patience than we have.
 os.environ.setdefault("MAX_SERVE_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import typer
 from rich.console import Console
