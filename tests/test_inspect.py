@@ -290,6 +290,7 @@ def test_a_pipe_gets_whole_lines_and_a_terminal_80_columns(
     assert r"[red]\x1b[2J" in out
     (novelty,) = [line for line in out.splitlines() if line.startswith(" novelty  3  ")]
     assert novelty.endswith("a structural delta until the reference shows otherwise")
+    assert max(map(len, out.splitlines())) > 100
     monkeypatch.setenv("FORCE_COLOR", "1")
     _, out, _ = ports_here(capsys, "inspect", "./m")
     shown = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.splitlines()]

@@ -50,6 +50,7 @@ def test_completion(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     }[shell]
     ran = ports(env={**os.environ, VARIABLE: f"complete_{shell.value}", **asked})
     assert "inspect" in ran.stdout
+    assert "check-walls" not in ran.stdout
 
 
 def test_bash_reads_the_script(capsys: pytest.CaptureFixture[str]) -> None:
