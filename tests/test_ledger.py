@@ -94,6 +94,11 @@ def test_sizes_decide_nothing() -> None:
     assert "num_experts" not in {value.key for value in values({}, "olmoe", "mixtral")}
 
 
+def test_a_switch_of_the_class_is_work_where_the_config_leaves_it_off() -> None:
+    (norms,) = [each for each in differences("phi", PLAIN) if each.name == "QK norm"]
+    assert (norms.state, norms.is_work) == ("branch", True)
+
+
 def test_every_causal_reference_can_be_read() -> None:
     read = 0
     for model_type in causal_models():

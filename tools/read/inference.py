@@ -15,7 +15,7 @@ from collections.abc import Mapping
 #: Branches on these are training, return values that nobody asked for, or another backend.
 _IDLE = re.compile(
     r"\blabels\b|\.training\b|gradient_checkpointing|\boutput_(?:attentions|hidden_states)\b"
-    r"|output_router_logits|\breturn_dict\b|_attn_implementation|\blogger\b"
+    r"|\breturn_dict\b|_attn_implementation|\blogger\b"
     r"|\b(?:is_cross_attention|encoder_hidden_states is not None|add_cross_attention)\b"
     r"|is_torchdynamo|is_tracing|\buse_cache\b|\bpast_key_values is None\b|is_fast_path"
 )
