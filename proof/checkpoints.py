@@ -192,9 +192,9 @@ def legacy_spelling(fixture: Fixture, directory: Path) -> dict[str, Any]:
     config = json.loads((directory / "config.json").read_text())
     config["torch_dtype"] = config.pop("dtype")
     if rope := config.pop("rope_parameters", None):
-        config["rope_theta"] = rope["rope_theta"]
-        scaling = {key: value for key, value in rope.items() if key != "rope_theta"}
-        config["rope_scaling"] = None if scaling.get("rope_type") == "default" else scaling
+        for key in rope.keys() & {"rope_theta", "partial_rotary_factor"}:
+            config[key] = rope.pop(key)
+        config["rope_scaling"] = None if rope.get("rope_type") == "default" else rope
     for key, value in fixture.legacy.items():
         if value is None:
             config.pop(key, None)

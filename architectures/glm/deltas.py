@@ -27,13 +27,12 @@ PORT = Port(
             BIASED,
             {"hidden_size": 96, **rope(10000.0, 0.5)},
             # The first releases leave the share of columns to the library.
-            {"bos_token_id": None},
+            dict.fromkeys(("bos_token_id", "partial_rotary_factor")),
         ),
         Fixture(
             TIED,
             {"attention_bias": False, "tie_word_embeddings": True, **rope(777.0, 0.25)},
-            {"partial_rotary_factor": 0.25},
-            "Glm4ForCausalLM",
+            class_name="Glm4ForCausalLM",
             attention=MULTI_QUERY,
             hunted=True,
         ),

@@ -27,7 +27,7 @@ PORT = Port(
             rope(777.0, 0.25),
             {
                 **{"rotary_emb_base": 777, "rotary_pct": 0.25},
-                **dict.fromkeys(("rope_theta", "attention_bias")),
+                **dict.fromkeys(("rope_theta", "partial_rotary_factor", "attention_bias")),
             },
         ),
         Fixture(
@@ -37,7 +37,10 @@ PORT = Port(
                 **{"attention_bias": False, "hidden_act": "gelu_fast"},
                 **rope(10000.0, 0.5),
             },
-            {"rope_theta": None, "rotary_emb_base": 10000, "rotary_pct": 0.5},
+            {
+                **{"rotary_emb_base": 10000, "rotary_pct": 0.5},
+                **dict.fromkeys(("rope_theta", "partial_rotary_factor")),
+            },
         ),
     ),
     harmless=harmless.NO_REPEAT,

@@ -17,7 +17,7 @@ _IDLE = re.compile(
     r"\blabels\b|\.training\b|gradient_checkpointing|\boutput_(?:attentions|hidden_states)\b"
     r"|\breturn_dict\b|_attn_implementation|\blogger\b"
     r"|\b(?:is_cross_attention|encoder_hidden_states is not None|add_cross_attention)\b"
-    r"|is_torchdynamo|is_tracing|\buse_cache\b|\bpast_key_values is None\b|is_fast_path"
+    r"|is_torchdynamo|is_tracing|\buse_cache\b|\b(?:past_key_values|cache) is None\b|is_fast_path"
 )
 #: What a server always finds: ids and no embeddings, and positions that it was not given.
 _ALWAYS = re.compile(r"(?:inputs_embeds|position_ids|cache_position|input_shape) is None")
@@ -27,7 +27,16 @@ _SILENT = {
     *("dropout", "output_attentions", "output_hidden_states", "return_dict", "use_cache"),
     *("labels", "cache_position", "output_router_logits", "position_ids", "past_key_value"),
     *("encoder_hidden_states", "encoder_attention_mask", "token_type_ids", "layer_past"),
-    *("past_key_values", "attentions", "hidden_states_all", "loss", "aux_loss", "router_logits"),
+    # The cache by both its names: transformers 5.13 gave it the second.
+    *(
+        "past_key_values",
+        "cache",
+        "attentions",
+        "hidden_states_all",
+        "loss",
+        "aux_loss",
+        "router_logits",
+    ),
 }
 #: Config keys of the activation.
 ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation", "afn")
