@@ -90,7 +90,7 @@ def _parent(folder: str, base: str) -> str | None:
 
 def judged() -> Iterator[Judged]:
     """Yields every method of a causal model's classes that derive from another model's."""
-    for model_type in installed.causal_models():
+    for model_type in installed.causal_types().values():
         file = installed.modeling_file(model_type)
         modular = file.with_name(file.name.replace("modeling_", "modular_", 1)) if file else None
         if file is None or modular is None or not modular.is_file():

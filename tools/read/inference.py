@@ -17,7 +17,7 @@ _IDLE = re.compile(
     r"\blabels\b|\.training\b|gradient_checkpointing|\boutput_(?:attentions|hidden_states)\b"
     r"|\breturn_dict\b|_attn_implementation|\blogger\b"
     r"|\b(?:is_cross_attention|encoder_hidden_states is not None|add_cross_attention)\b"
-    r"|is_torchdynamo|is_tracing|\buse_cache\b|\b(?:past_key_values|cache) is None\b|is_fast_path"
+    r"|is_torchdynamo|is_tracing|\buse_cache\b|\bcache is None\b|is_fast_path"
 )
 #: What a server always finds: ids and no embeddings, and positions that it was not given.
 _ALWAYS = re.compile(r"(?:inputs_embeds|position_ids|cache_position|input_shape) is None")
@@ -27,16 +27,8 @@ _SILENT = {
     *("dropout", "output_attentions", "output_hidden_states", "return_dict", "use_cache"),
     *("labels", "cache_position", "output_router_logits", "position_ids", "past_key_value"),
     *("encoder_hidden_states", "encoder_attention_mask", "token_type_ids", "layer_past"),
-    # The cache by both its names: transformers 5.13 gave it the second.
-    *(
-        "past_key_values",
-        "cache",
-        "attentions",
-        "hidden_states_all",
-        "loss",
-        "aux_loss",
-        "router_logits",
-    ),
+    *("cache", "attentions", "hidden_states_all", "loss", "aux_loss", "router_logits"),
+    *("device", "kwargs"),
 }
 #: Config keys of the activation.
 ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation", "afn")
@@ -73,10 +65,25 @@ class Inference(ast.NodeTransformer):
 
     def name(self, name: str) -> str:
         """Returns a name without the model's, where that is no other's."""
-        return self.renamed.get(name, name)
+        # The cache has had two names.
+        return "cache" if name == "past_key_values" else self.renamed.get(name, name)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        return ast.copy_location(ast.arg(self.name(node.arg)), node)
+
+    def visit_keyword(self, node: ast.keyword) -> ast.AST:
+        self.generic_visit(node)
+        node.arg = self.name(node.arg) if node.arg else None
+        return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.copy_location(ast.Name(self.name(node.id), node.ctx), node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        # As a key of arguments.
+        if not isinstance(node.value, str):
+            return node
+        return ast.copy_location(ast.Constant(self.name(node.value)), node)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.generic_visit(node)
@@ -91,9 +98,9 @@ class Inference(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
-        # As many layers as there are.
-        every = ast.unparse(node.slice) == ":config.num_hidden_layers"
-        return node.value if every else node
+        # As many layers as there are, and the logits of every position.
+        every = (":config.num_hidden_layers", "(:, slice_indices, :)", ":, slice_indices, :")
+        return node.value if ast.unparse(node.slice) in every else node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.decorator_list, node.returns = [], None
@@ -119,7 +126,8 @@ class Inference(ast.NodeTransformer):
         self.generic_visit(node)
         targets = " ".join(map(ast.unparse, node.targets))
         if re.fullmatch(
-            r"(?:\w*loss|self\.gradient_checkpointing|output_\w+|return_dict)", targets
+            r"(?:\w*loss|self\.gradient_checkpointing|output_\w+|return_dict|slice_indices)",
+            targets,
         ):
             return None
         if _DROPOUT.search(targets) or is_name(node.value, targets):
@@ -133,6 +141,8 @@ class Inference(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant):
             return None
+        if buffer := _buffer(node.value):
+            return self.visit(ast.copy_location(buffer, node))
         self.generic_visit(node)
         said = ast.unparse(node.value)
         idle = ("logger.", "warnings.", "super().__init__", "self.post_init", "deprecate_kwarg")
@@ -195,6 +205,10 @@ class Inference(ast.NodeTransformer):
         node.keywords = [k for k in node.keywords if k.arg not in _SILENT]
         if len(node.args) > 1:
             node.args = [a for a in node.args if ast.unparse(a) not in _SILENT]
+        if called == "torch.arange":
+            node.keywords = [k for k in node.keywords if k.arg != "dtype"]
+        if called in ("nn.Buffer", "slice_logits_to_keep"):
+            return node.args[0]
         if called == "nn.Embedding":
             del node.args[2:]  # which token is padding
         if called[:1].isupper() or called.startswith("self."):
@@ -222,12 +236,25 @@ def _moves(call: ast.Call) -> bool:
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     if call.func.attr == "contiguous":
         return not given
+    if ast.unparse(call.func.value).startswith("torch.arange("):
+        return call.func.attr in ("to", "float")
     return call.func.attr == "to" and bool(given) and all("device" in ast.unparse(g) for g in given)
 
 
 def _owner(call: ast.Call) -> ast.expr:
     assert isinstance(call.func, ast.Attribute)
     return call.func.value
+
+
+def _buffer(call: ast.expr) -> ast.Assign | None:
+    """``self.register_buffer("x", y)`` as ``self.x = y``."""
+    if not isinstance(call, ast.Call) or ast.unparse(call.func) != "self.register_buffer":
+        return None
+    name, value = [*call.args, *(keyword.value for keyword in call.keywords)][:2]
+    if not isinstance(name, ast.Constant):
+        return None
+    target = ast.Attribute(ast.Name("self", ast.Load()), str(name.value), ast.Store())
+    return ast.Assign([target], value)
 
 
 def _return_what_is_named(body: list[ast.stmt]) -> None:
