@@ -137,7 +137,6 @@ def test_every_size_agrees_with_the_headers(sources: dict[str, Source]) -> None:
         # Decoders in decoders, which walls keep out.
         "BltForCausalLM": ["vocab_size"],
         "HrmTextForCausalLM": ["num_hidden_layers"],
-        "LongcatFlashForCausalLM": ["num_hidden_layers"],
     }
 
 

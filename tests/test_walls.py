@@ -92,6 +92,17 @@ SIGNS: list[tuple[str, dict[str, Any]]] = [
     ("branch of the class", {"do_layer_norm_before": False}),
     ("branch of the class", {"word_embed_proj_dim": 64}),
     ("tensors of extra predictions", {"num_nextn_predict_layers": 1}),
+    # In the code of the class only.
+    ("attention sinks", {"architectures": ["FlintForCausalLM"], "model_type": "flint"}),
+    ("recurrent state", {"architectures": ["ZayaForCausalLM"], "model_type": "zaya"}),
+    ("latent attention", {"architectures": ["YoutuForCausalLM"], "model_type": "youtu"}),
+    ("layers out of line", {"architectures": ["DoryForCausalLM"], "model_type": "dory"}),
+    ("other attention", {"architectures": ["DiffLlamaForCausalLM"], "model_type": "diffllama"}),
+    ("relative position bias", {"architectures": ["XLNetLMHeadModel"], "model_type": "xlnet"}),
+    (
+        "no causal decoder",
+        {"architectures": ["BertLMHeadModel"], "model_type": "bert", "is_decoder": False},
+    ),
     ("no weights to load", {}),
 ]
 ALSO = {
@@ -117,6 +128,17 @@ def test_a_sign_shows_its_wall(wall: str, changes: dict[str, Any]) -> None:
     names = {finding.name for finding in found(source(files, **changes))}
     assert wall in names
     assert names <= {wall}.union(*(ALSO.get(key, ()) for key in changes))
+
+
+def test_a_checkpoint_of_a_hybrid_class_may_only_attend() -> None:
+    hybrid = {"architectures": ["OlmoHybridForCausalLM"], "model_type": "olmo_hybrid"}
+    assert "recurrent state" in {f.name for f in found(source(**hybrid, layer_types=None))}
+    assert found(source(**hybrid)) == []
+
+
+def test_a_decoder_of_bert_decodes() -> None:
+    bert = {"architectures": ["BertLMHeadModel"], "model_type": "bert"}
+    assert found(source(**bert, is_decoder=True)) == []
 
 
 def test_every_wall_has_its_sign() -> None:

@@ -59,7 +59,7 @@ KEYS: tuple[Meaning, ...] = (
         "an option of the library, not of the model",
         "transformers_version return_dict output_attentions output_hidden_states is_decoder"
         " output_router_logits output_scores use_cache chunk_size_feed_forward"
-        " problem_type use_mamba_kernels use_mem_eff_path use_falcon_mambapy use_associative_scan"
+        " problem_type use_mamba_kernels use_mem_eff_path use_*mambapy use_associative_scan"
         " num_logits_to_keep return_last_states summary_* init_device cache_implementation"
         " _attn_implementation pretraining_tp slow_but_exact reorder_and_upcast_attn"
         " attn_implementation use_flash_attention* use_long_context max_inference_chunksize",
@@ -101,7 +101,8 @@ KEYS: tuple[Meaning, ...] = (
         " use_conv_bias chunk_size chunkwise_kernel sequence_kernel step_kernel gate_soft_cap"
         " add_out_norm qk_dim_factor v_dim_factor ffn_proj_factor weight_mode mode num_blocks"
         " *_alpha_factor *_beta_factor block_size mixer_rms_eps residual_in_fp32 rms_norm"
-        " norm_reduction_force_float32 ffn_round_up_to_multiple_of attention_window_size",
+        " norm_reduction_force_float32 ffn_round_up_to_multiple_of attention_window_size"
+        " short_conv_* sconv_* kda_* cca_*",
     ),
     _row(
         MACRO,
@@ -110,7 +111,8 @@ KEYS: tuple[Meaning, ...] = (
         " vocab_size_per_layer_input activation_sparsity_pattern use_shared_attention_adapter"
         " adapter_rank use_mem_rope H_cycles L_cycles L_bp_cycles num_layers_per_stack prefix_lm"
         " zero_expert_* patch_* patch* patching_* patcher_* max_patch_length global_config"
-        " prompt_length prompt_types segment_types num_nextn_predict_layers mtp_* n_predict",
+        " prompt_length prompt_types segment_types num_nextn_predict_layers *mtp_* n_predict"
+        " loop_* n_*_loops n_recurrent_layers hc_*",
     ),
     # Differences in a layer.
     _row(
@@ -140,8 +142,8 @@ KEYS: tuple[Meaning, ...] = (
         DELTA,
         "masks and windows: attention(window=...), by layer",
         "sliding_window* use_sliding_window layer_types max_window_layers attention_types"
-        " attention_layers window_size local_attention global_attn_* *_sliding_window_pattern"
-        " is_sliding layer_switch",
+        " attention_layers window_size local_attention* swa_* global_attn_*"
+        " *_sliding_window_pattern is_sliding layer_switch",
     ),
     _row(
         DELTA,

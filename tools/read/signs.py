@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Signs of walls: what in config.json or in the list of files shows that a model has one.
+"""Signs of walls: what in config.json, the list of files or the reference's code shows one.
 
 A sign takes a model and returns the evidence, or None.
 """
@@ -8,6 +8,7 @@ A sign takes a model and returns the evidence, or None.
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from tools.terminal.output import plain
 from . import installed
 from .config import class_name, number, shown, sizes, texts
 from .inference import ACTIVATIONS
+from .reference_text import text_of
 from .source import Source
 
 #: Layer kinds that attend; any other in a config's list of layers keeps a state of its own.
@@ -63,6 +65,24 @@ def equal(**wanted: Any) -> Callable[[Source], str | None]:
             for key, value in wanted.items()
             if type(source.config.get(key)) is type(value) and source.config[key] == value
         )
+
+    return sign
+
+
+def code(pattern: str) -> Callable[[Source], str | None]:
+    """The sign that the class's code in transformers has some words: the place, and its line."""
+    compiled = re.compile(pattern)
+
+    def sign(source: Source) -> str | None:
+        model_type = source.config.get("model_type")
+        named = isinstance(model_type, str)
+        reference = text_of(class_name(source.config), str(model_type)) if named else None
+        match = compiled.search(reference.text) if reference else None
+        if reference is None or match is None:
+            return None
+        line = reference.text[: match.start()].rpartition("\n")[2]
+        line += reference.text[match.start() :].partition("\n")[0]
+        return f"{reference.where(match)}: {shown(line.strip())}"
 
     return sign
 
@@ -121,6 +141,12 @@ def _layer_kinds(config: Mapping[str, Any]) -> list[str] | None:
     return None
 
 
+#: Kinds of layers that keep a state, where the reference makes a layer of one or of another.
+_KIND = "[\"'](?:linear_attention|conv|mamba|recurrent)[\"']"
+_CHOSEN = code(rf"[!=]= {_KIND}|{_KIND}: [A-Z]\w+(?!\w|\()")
+_STATE_IN_CODE = code(
+    r"\w*(?:conv|recurrent|ssm|linear|rnn)_(?:states?|cache)\b|\bcausal_conv1d|\bselective_scan"
+)
 _STATE = given(
     *("mamba_*", "ssm_*", "state_size", "conv_kernel", "conv_L_cache", "linear_num_value_heads"),
     *(
@@ -135,13 +161,15 @@ _STATE = given(
 
 
 def recurrent_state(source: Source) -> str | None:
-    """Some layers are of a kind that does not attend."""
-    # Per layer if it says so: a hybrid class may have a checkpoint that only attends.
+    """Some layers are of a kind that does not attend, or attend to more than keys and values."""
     kinds = _layer_kinds(source.config)
     if kinds is None:
-        return _STATE(source)
+        return _STATE(source) or _STATE_IN_CODE(source)
     other = sorted({kind for kind in kinds if kind not in ATTENTION})
-    return f"layers of kind {', '.join(map(shown, other[:4]))}" if other else None
+    if other:
+        return f"layers of kind {', '.join(map(shown, other[:4]))}"
+    # A hybrid class may have a checkpoint that only attends.
+    return None if _CHOSEN(source) else _STATE_IN_CODE(source)
 
 
 def cross_attention(source: Source) -> str | None:
@@ -159,7 +187,10 @@ def no_decoder(source: Source) -> str | None:
     if name.endswith(tasks) and not name.endswith("LMHeadModel"):
         return f"the class is {plain(name)}"
     either = any_of(given("use_bidirectional_attention"), equal(is_causal=False))
-    return either(source)
+    # BERT and its kin decode only where their config says so.
+    switched = code(r"is_decoder\b[\s\S]*create_bidirectional_mask")
+    asked = source.config.get("is_decoder") is False
+    return either(source) or (switched(source) if asked else None)
 
 
 def routed_attention(source: Source) -> str | None:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """``ports check-walls``: what would stop a port, or cost it more than its layers show.
 
-A wall is a row of a table: a level, what it is called, the sign of it in config.json or in the
-list of files, why it is one, and what would lift it. Imports neither MAX nor torch.
+A wall is a row of a table: a level, what it is called, the sign of it in config.json, the list of
+files or the reference, why it is one, and what would lift it. Imports neither MAX nor torch.
 """
 
 from __future__ import annotations
@@ -89,6 +89,14 @@ WALLS: tuple[Wall, ...] = (
     ),
     Wall(
         BLOCKER,
+        "attention sinks",
+        signs.code(r"\bself\.sinks\b"),
+        "on a CPU MAX's kernel reads sinks of the wrong rows, from the second of a batch on",
+        "attention in plain ops on CPUs, and the kernel on GPUs",
+        part="sinks",
+    ),
+    Wall(
+        BLOCKER,
         "recurrent state",
         signs.recurrent_state,
         "state-space, linear-attention and convolution layers keep a state that is no KV cache;"
@@ -98,7 +106,7 @@ WALLS: tuple[Wall, ...] = (
     Wall(
         BLOCKER,
         "latent attention",
-        signs.given("kv_lora_rank"),
+        signs.any_of(signs.given("kv_lora_rank"), signs.code(r"\bkv_lora_rank\b")),
         "MLA caches a latent, not keys and values",
         "MAX's DeepSeek attention and cache instead of the common one",
     ),
@@ -130,9 +138,12 @@ WALLS: tuple[Wall, ...] = (
     Wall(
         BLOCKER,
         "relative position bias",
-        signs.given(
-            *("relative_attention_num_buckets", "position_buckets", "position_bias_num_buckets"),
-            "pos_att_type",
+        signs.any_of(
+            signs.given(
+                *("relative_attention_num_buckets", "position_buckets", "pos_att_type"),
+                "position_bias_num_buckets",
+            ),
+            signs.code(r"\brel_(?:logits|bias|shift|positions\w*)\b|relative_attention_bias"),
         ),
         "MAX's attention kernel takes no learned bias",
         "a bias argument of the kernel; or attention in plain ops, for short contexts",
@@ -144,6 +155,7 @@ WALLS: tuple[Wall, ...] = (
         signs.any_of(
             signs.given("index_topk", "index_n_heads", "attention_chunk_size", "sparse_attention*"),
             signs.given("block_sparse*", "keep_window_size", "lambda_std_dev"),
+            signs.code(r"\w*[Ii]ndexer\b|[Bb]lock_?[Ss]parse\w*Attention|\blambda_(?:q1|init)\b"),
             signs.routed_attention,
         ),
         "sparse, chunked, differential or routed attention is not softmax over all earlier keys",
@@ -152,10 +164,13 @@ WALLS: tuple[Wall, ...] = (
     Wall(
         BLOCKER,
         "layers out of line",
-        signs.given(
-            *("num_kv_shared_layers", "altup_num_inputs", "hidden_size_per_layer_input"),
-            *("num_mem_blocks", "use_shared_attention_adapter", "H_cycles", "zero_expert_num"),
-            "patch_in_forward",
+        signs.any_of(
+            signs.given(
+                *("num_kv_shared_layers", "altup_num_inputs", "hidden_size_per_layer_input"),
+                *("num_mem_blocks", "use_shared_attention_adapter", "H_cycles", "zero_expert_num"),
+                "patch_in_forward",
+            ),
+            signs.code(r"\bn_\w*loops\b|\bloop_layer_\w+|[Hh]yper_?[Cc]onnection"),
         ),
         "layers that share caches or weights, repeat, or see patches are no list of blocks",
         "a decoder of its own, and a cache laid out for it",
