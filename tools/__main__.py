@@ -24,6 +24,7 @@ from tools.port.gates import gates
 from tools.port.plan import plan
 from tools.port.scaffold import scaffold
 from tools.port.weights import weights
+from tools.prove.canary import canary
 from tools.prove.compare import compare
 from tools.prove.diff import diff
 from tools.prove.list import list_ports
@@ -32,6 +33,7 @@ from tools.prove.verify import verify
 from tools.read.archs import list_archs
 from tools.read.inspect import inspect
 from tools.read.keys import list_keys
+from tools.read.missing import list_missing
 from tools.read.walls import check_walls
 from tools.run.compile import compile_graphs
 from tools.run.demo import demo
@@ -71,6 +73,7 @@ app.command("inspect")(inspect)
 app.command("check-walls")(check_walls)
 app.command("list-keys")(list_keys)
 app.command("list-archs")(list_archs)
+app.command("missing")(list_missing)
 app.command("plan")(plan)
 app.command("scaffold")(scaffold)
 app.command("gates")(gates)
@@ -80,6 +83,7 @@ app.command("verify")(verify)
 app.command("compare", context_settings={"allow_extra_args": True})(compare)
 app.command("diff")(diff)
 app.command("reference")(reference)
+app.command("canary")(canary)
 app.command("compile")(compile_graphs)
 app.command("upstream")(upstream)
 app.command("demo")(demo)

@@ -44,6 +44,25 @@ torch_source() {
   [ -n "$UV_FIND_LINKS" ] || unset UV_FIND_LINKS
 }
 
+# Writes a lock of a pyproject.toml. What the file holds already stays, where it can.
+write_lock() {
+  ensure_uv
+  torch_source
+  uv pip compile -q --python-version 3.11 --generate-hashes --no-annotate --no-header \
+    --no-emit-index-url "${torch_backend[@]}" "$1" -o "$2"
+}
+
+# Makes an environment of a lock in a folder, from nothing: uv takes a package that was interrupted
+# half way for an installed one.
+install_lock() {
+  ensure_linker
+  ensure_uv
+  torch_source
+  uv venv -q --clear --python 3.11 "$2" || fail "cannot make $2: uv found no Python 3.11"
+  uv pip sync -q --require-hashes --compile-bytecode --python "$2/bin/python" \
+    "${torch_backend[@]}" "$1" || fail "cannot install $1"
+}
+
 # The environment holds paths of this checkout, so that a copy or a moved one makes its own.
 env_stamp() {
   echo "$(sha256sum requirements_lock.txt | cut -d' ' -f1) $PWD"
@@ -61,15 +80,9 @@ make_env() {
     flock 9
     # Another process may have made it while this one waited.
     env_is_made && exit
-    ensure_linker
-    ensure_uv
-    torch_source
     echo "making the environment in .venv (about a minute the first time)" >&2
     rm -f .venv/made_from
-    # From nothing: uv takes a package that was interrupted half way for an installed one.
-    uv venv -q --clear --python 3.11 .venv || fail "cannot make .venv: uv found no Python 3.11"
-    uv pip sync -q --require-hashes --compile-bytecode --python .venv/bin/python \
-      "${torch_backend[@]}" requirements_lock.txt || fail "cannot install requirements_lock.txt"
+    install_lock requirements_lock.txt .venv
     # `max serve` imports ports in two processes; both must find this repository.
     pwd >.venv/lib/python3.11/site-packages/max_ports.pth
     # Last, so that an interrupted run is not taken for a whole environment.
