@@ -23,7 +23,7 @@ def weight_map(config: GPTNeoXConfig) -> WeightMap:
     """The checkpoint's differences from the graph."""
     return WeightMap(
         adapters.Drop(BUFFERS, "buffers for masks and frequencies in older files"),
-        adapters.RenameParts("gpt_neox", PARTS),
+        adapters.RenameParts("gpt_neox", PARTS, newer=("lm_head",)),
         adapters.SplitGroupedQKV(**config.heads),
         adapters.CanonicalRope(rope=config.rope),
     )
