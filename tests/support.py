@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import pytest
 
 from tools import __main__
 from tools.port.package import open_package
-from tools.read import installed
+from tools.read import differences, installed
 
 _WITHOUT = """
 import sys
@@ -85,6 +86,9 @@ def hide(slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hides a port from the test itself."""
     names = {name: port for name, port in installed.port_names().items() if port != slug}
     monkeypatch.setattr(installed, "port_names", lambda: names)
+    # What is kept of them must not outlive the test.
+    known = functools.cache(differences._registered.__wrapped__)
+    monkeypatch.setattr(differences, "_registered", known)
 
 
 def finished(text: str) -> str:
