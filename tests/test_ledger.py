@@ -16,8 +16,9 @@ from common.errors import PortError
 from tests import modular
 from tools.read.differences import differences, donors
 from tools.read.installed import causal_models
-from tools.read.ledger import DIFFERS, EQUAL, NEW, ledger, modular_parents, values
+from tools.read.ledger import DIFFERS, EQUAL, NEW, entries, ledger, modular_parents, values
 from tools.read.reference import PLAIN, config_defaults
+from tools.read.syntax import code_of
 
 DOCS = Path(__file__).parents[1] / "docs" / "ledger.md"
 
@@ -111,6 +112,75 @@ def test_every_causal_reference_can_be_read() -> None:
         assert all(each.references for each in found)
         read += 1
     assert read > 150
+
+
+BEFORE = """
+class SomeRotaryEmbedding(nn.Module):
+    def __init__(self, config, device=None):
+        steps = torch.arange(0, 8, 2, dtype=torch.int64).to(device=device, dtype=torch.float)
+        self.register_buffer("inv_freq", 1.0 / 10**steps, persistent=False)
+
+    def forward(self, positions):
+        return self.inv_freq * positions
+
+class SomeAttention(nn.Module):
+    def forward(self, hidden_states, past_key_values=None, **kwargs):
+        if past_key_values is not None:
+            keys, values = past_key_values.update(keys, values, self.layer_idx)
+        return self.o_proj(keys, values)
+
+class SomeForCausalLM(PreTrainedModel):
+    def __init__(self, config):
+        self.rotary_emb = SomeRotaryEmbedding(config, device=self.device)
+        self.attention = SomeAttention(config)
+        self.lm_head = nn.Linear(8, 8)
+
+    def forward(self, input_ids, past_key_values=None, logits_to_keep=0):
+        masks = {"past_key_values": past_key_values}
+        hidden = self.attention(input_ids, past_key_values=past_key_values)
+        slice_indices = slice(-logits_to_keep, None) if logits_to_keep else logits_to_keep
+        return self.lm_head(hidden[:, slice_indices, :], masks)
+"""
+#: The same, as transformers 5.24 writes it.
+AFTER = """
+class SomeRotaryEmbedding(nn.Module):
+    def __init__(self, config):
+        steps = torch.arange(0, 8, 2, dtype=torch.float)
+        self.inv_freq = nn.Buffer(1.0 / 10**steps, persistent=False)
+
+    def forward(self, positions):
+        return self.inv_freq * positions
+
+class SomeAttention(nn.Module):
+    @deprecate_kwarg("past_key_values", new_name="cache")
+    def forward(self, hidden_states, cache=None, **kwargs):
+        if cache is not None:
+            keys, values = cache.update(keys, values, self.layer_idx, kwargs=kwargs)
+        return self.o_proj(keys, values)
+
+class SomeForCausalLM(PreTrainedModel):
+    def __init__(self, config):
+        self.rotary_emb = SomeRotaryEmbedding(config)
+        self.attention = SomeAttention(config)
+        self.lm_head = nn.Linear(8, 8)
+
+    def forward(self, input_ids, cache=None, logits_to_keep=0):
+        masks = {"cache": cache}
+        hidden = self.attention(input_ids, cache=cache)
+        hidden = slice_logits_to_keep(hidden, logits_to_keep)
+        return self.lm_head(hidden, masks)
+"""
+
+
+def test_names_that_the_library_changed_are_no_difference(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("before.py", "after.py")]
+    for file, text in zip(files, (BEFORE, AFTER), strict=True):
+        file.write_text(text)
+    before, after = (code_of(file, "SomeForCausalLM") for file in files)
+    assert {e.name: e.hunk for e in entries(after, before) if e.state != EQUAL} == {}
+    assert {"RotaryEmbedding.__init__", "Attention.forward", "ForCausalLM.forward"} <= {
+        *after.parts
+    }
 
 
 def test_nothing_is_listed_twice() -> None:
