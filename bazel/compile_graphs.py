@@ -22,7 +22,8 @@ def main(what: str, lane: str, out: str, *traced: str) -> None:
 
         compiled = {"decoders": compile_decoders, "beside": compile_beside}[what]
         folders = [folder for folder in map(Path, traced) if any(folder.iterdir())]
-        compiled(folders, LANES[lane], Path(out))
+        if folders:
+            compiled(folders, LANES[lane], Path(out))
 
 
 if __name__ == "__main__":

@@ -22,9 +22,13 @@ CPU_LANES = [
     "cpu",
 ]
 
-def by_device(cpu, gpu):
-    """Returns the one value in lanes of a CPU, and the other in those of GPUs."""
+# Of these, those of two.
+GPU_PAIR_LANES = ["h100x2"]
+
+def by_device(cpu, gpu, pair = None):
+    """Returns the one value in lanes of a CPU, another in those of a GPU, and of two if it differs."""
     lanes = {"//bazel:lane_" + name: cpu for name in CPU_LANES}
+    lanes |= {"//bazel:lane_" + name: gpu if pair == None else pair for name in GPU_PAIR_LANES}
     return select(lanes | {"//conditions:default": gpu})
 
 # For what is tested in one lane only, that of float32 on a CPU.
@@ -41,8 +45,11 @@ _LANE = {
 def _lane_of(ctx):
     return ctx.attr.lane or ctx.attr._lane[LaneInfo].name
 
+# What tracing a port gives, in the order of the tracer's arguments.
+KINDS = ["decoders", "ranked", "beside", "hunted"]
+
 def _traced_graphs_impl(ctx):
-    kinds = ["decoders", "beside", "hunted"]
+    kinds = KINDS
     folders = [ctx.actions.declare_directory("%s_%s" % (ctx.label.name, kind)) for kind in kinds]
     ctx.actions.run(
         executable = ctx.executable.tracer,
@@ -58,8 +65,8 @@ def _traced_graphs_impl(ctx):
     ]
 
 traced_graphs = rule(
-    doc = "The graphs of a port's fixtures as text, of one more that is hunted in, and of what else" +
-          " pipelines run; in output groups decoders, hunted and beside.",
+    doc = "The graphs of a port's fixtures as text, whole and divided over ranks, of one more that is" +
+          " hunted in, and of what else pipelines run; in output groups that KINDS names.",
     implementation = _traced_graphs_impl,
     attrs = _LANE | {
         "port": attr.string(mandatory = True),
@@ -71,7 +78,7 @@ def _all_traced_impl(ctx):
     groups = {}
     for target in ctx.attr.traced:
         info = target[OutputGroupInfo]
-        for kind in ("decoders", "beside", "hunted"):
+        for kind in KINDS:
             groups.setdefault(kind, []).append(info[kind])
     return OutputGroupInfo(**{kind: depset(transitive = files) for kind, files in groups.items()})
 
@@ -131,7 +138,7 @@ def compiled_groups(name, ports):
     """Declares what compiles together, and what of each port its package asks for.
 
     Of each port `<slug>_traced` are its graphs, traced, and `<slug>_graphs` an alias of where they
-    are compiled; `beside` are the graphs that every pipeline runs beside its decoder.
+    are compiled, `<slug>_ranks` of where they are that are divided over ranks; `beside` are the graphs that every pipeline runs beside its decoder.
 
     For a GPU each port compiles alone. Kernels are made for the shapes of each fixture, so a group
     saves about a third, and its memory grows (sm_90a on two cores: the 2 fixtures of a port take 482
@@ -169,24 +176,27 @@ def compiled_groups(name, ports):
         visibility = ["//visibility:public"],
     )
     for number, members in groups_of(ports).items():
-        group = "%s_%d" % (name, number)
-        compiled_graphs(
-            name = group,
-            target_compatible_with = by_device([], NOWHERE),
-            traced = [port + "_traced" for port in members],
-        )
-        for port in members:
-            alone = port + "_gpu_graphs"
+        for kind, suffix in (("decoders", "graphs"), ("ranked", "ranks")):
+            group = "%s_%d_%s" % (name, number, suffix)
             compiled_graphs(
-                name = alone,
-                target_compatible_with = by_device(NOWHERE, []),
-                traced = [port + "_traced"],
+                name = group,
+                kind = kind,
+                target_compatible_with = by_device([], NOWHERE),
+                traced = [port + "_traced" for port in members],
             )
-            native.alias(
-                name = port + "_graphs",
-                actual = by_device(group, alone),
-                visibility = [
-                    "//architectures/%s:__pkg__" % port,
-                    "//tests:__pkg__",
-                ],
-            )
+            for port in members:
+                alone = "%s_gpu_%s" % (port, suffix)
+                compiled_graphs(
+                    name = alone,
+                    kind = kind,
+                    target_compatible_with = by_device(NOWHERE, []),
+                    traced = [port + "_traced"],
+                )
+                native.alias(
+                    name = "%s_%s" % (port, suffix),
+                    actual = by_device(group, alone),
+                    visibility = [
+                        "//architectures/%s:__pkg__" % port,
+                        "//tests:__pkg__",
+                    ],
+                )

@@ -3,7 +3,7 @@
 
 """Macros: pytest targets, and the targets of a port."""
 
-load("@gpu//:defs.bzl", "HAS_GPU")
+load("@gpu//:defs.bzl", "GPUS")
 load("@rules_python//python:defs.bzl", "py_library", "py_test")
 load(":compiled.bzl", "NOWHERE", "by_device")
 
@@ -40,7 +40,7 @@ def port():
     where there is one.
     """
     slug = native.package_name().split("/")[-1]
-    graphs = "//architectures:%s_graphs" % slug
+    graphs, ranks = ["//architectures:%s_%s" % (slug, kind) for kind in ("graphs", "ranks")]
     native.exports_files(["proof.json"])
     py_library(
         name = slug,
@@ -56,11 +56,13 @@ def port():
         srcs = ["//tests/port:test_port.py"],
         data = [
             graphs,
+            ranks,
             "//architectures:beside",
         ],
         env = {
             "PORT": slug,
             "COMPILED": "$(rootpath %s)" % graphs,
+            "RANKED": "$(rootpath %s)" % ranks,
             "BESIDE": "$(rootpath //architectures:beside)",
         },
         deps = [
@@ -79,6 +81,10 @@ def port():
             "gpu",
             "resources:gpu:1",
         ],
-        target_compatible_with = by_device(NOWHERE, [] if HAS_GPU else NOWHERE),
+        target_compatible_with = by_device(
+            NOWHERE,
+            [] if GPUS else NOWHERE,
+            [] if GPUS > 1 else NOWHERE,
+        ),
         **attributes
     )

@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-"""Whether this machine has a GPU that MAX may use."""
+"""How many GPUs this machine has that MAX may use: none, one, or two and more."""
 
 def _gpu_impl(rctx):
-    found = rctx.path("/dev/nvidia0").exists or rctx.path("/dev/kfd").exists
+    found = 1 if rctx.path("/dev/nvidia0").exists or rctx.path("/dev/kfd").exists else 0
+    if rctx.path("/dev/nvidia1").exists:
+        found = 2
     rctx.file("BUILD.bazel", "")
-    rctx.file("defs.bzl", "HAS_GPU = %s\n" % found)
+    rctx.file("defs.bzl", "GPUS = %d\n" % found)
 
 _gpu = repository_rule(
     implementation = _gpu_impl,

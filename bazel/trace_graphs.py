@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Traces the graphs of a port: ``trace_graphs.py LANE SLUG DECODERS BESIDE HUNTED``.
+"""Traces the graphs of a port: ``trace_graphs.py LANE SLUG DECODERS RANKED BESIDE HUNTED``.
 
 A build action: it compiles nothing, so that only what changes a graph is compiled again.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 from bazel.action import in_an_action
 
 
-def main(lane: str, slug: str, decoders: str, beside: str, hunted: str) -> None:
-    """Traces a port's fixtures into three folders; see :mod:`proof.trace`, :mod:`hunt.trace`."""
+def main(lane: str, slug: str, *folders: str) -> None:
+    """Traces a port's fixtures into four folders; see :mod:`proof.trace`, :mod:`hunt.trace`."""
     with in_an_action():
         from architectures import load_port
         from common.compiled.target import LANES
@@ -22,8 +22,9 @@ def main(lane: str, slug: str, decoders: str, beside: str, hunted: str) -> None:
         from proof.trace import trace_fixtures
 
         port, target = load_port(slug), LANES[lane]
-        trace_fixtures([port], target, Path(decoders), Path(beside), progress=lambda text: None)
-        trace_hunted([port], target, Path(hunted))
+        decoders, ranked, beside, hunted = map(Path, folders)
+        trace_fixtures([port], target, decoders, ranked, beside, progress=lambda text: None)
+        trace_hunted([port], target, hunted)
 
 
 if __name__ == "__main__":

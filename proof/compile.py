@@ -29,8 +29,10 @@ MANIFEST = "manifest.json"
 
 
 def session_for(target: Target) -> InferenceSession:
-    """Returns a session on the device of a target."""
-    return InferenceSession(devices=[CPU() if target.name == "cpu" else Accelerator()])
+    """Returns a session on the devices of a target."""
+    if target.name == "cpu":
+        return InferenceSession(devices=[CPU()])
+    return InferenceSession(devices=[Accelerator(number) for number in range(target.count)])
 
 
 def joined(texts: Sequence[str]) -> Module:

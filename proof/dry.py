@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MAX_LENGTH = 512
 
 
 def dry_build(
-    architecture: Any, huggingface_config: Any, decoder_cls: Callable[[Any], Any] | None = None
+    architecture: Any,
+    huggingface_config: Any,
+    decoder_cls: Callable[[Any], Any] | None = None,
+    devices: Sequence[Any] = (),
 ) -> Any:
     """Returns the decoder of a config, with a KV cache declared as serving would.
 
@@ -20,6 +23,7 @@ def dry_build(
         architecture: The port's ``SupportedArchitecture``.
         huggingface_config: A transformers config object.
         decoder_cls: Makes the decoder of a config, in place of the port's class.
+        devices: Of its ranks; one rank on the CPU by default.
 
     Raises:
         PortError: If the port does not support what the config asks for.
@@ -27,6 +31,8 @@ def dry_build(
     from max.pipelines.lib import KVCacheConfig
 
     config = architecture.config.from_huggingface(huggingface_config)
+    config.devices = list(devices) or config.devices
+    config.check_ranks(len(config.devices))
     kv_params = KVCacheConfig().to_params(
         dtype=config.dtype,
         n_kv_heads=config.num_key_value_heads,
@@ -34,6 +40,7 @@ def dry_build(
         num_layers=config.num_hidden_layers,
         devices=config.devices,
         data_parallel_degree=1,
+        allow_kv_head_replication=True,
     )
     config = dataclasses.replace(config, kv_params=kv_params, max_seq_len=MAX_LENGTH)
     return (decoder_cls or architecture.pipeline_model.decoder_cls)(config)

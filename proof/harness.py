@@ -46,17 +46,22 @@ def build(
     max_batch_size: int,
     max_length: int = MAX_LENGTH,
     target: Target = Target(),  # noqa: B008 - frozen
+    ranks: int = 1,
 ) -> Any:
-    """Returns MAX's pipeline for a checkpoint of one of our ports, by default on the CPU."""
+    """Returns MAX's pipeline for a checkpoint of one of our ports, by default on the CPU.
+
+    Several ranks are on one device, unless the target has more: then all is as on several devices
+    but the links between them.
+    """
     from max.pipelines import AutoModel
     from max.pipelines.modeling import config_enums
 
     # MAX offers bfloat16 on GPUs only; its CPU kernels compute in it, slowly.
-    devices = {**config_enums._SUPPORTED_DEVICES, target.encoding: (target.devices,)}
+    devices = {**config_enums._SUPPORTED_DEVICES, target.encoding: (target.kind,)}
     with mock.patch.dict(config_enums._SUPPORTED_DEVICES, devices), shared_kernels():
         return AutoModel(
             str(directory),
-            devices=target.devices,
+            devices=target.specs * ranks,
             quantization_encoding=target.encoding,
             max_length=max_length,
             max_batch_size=max_batch_size,

@@ -23,6 +23,7 @@ from typing import Any
 from architectures import load_port
 from common.declaration import Port
 
+from .metrics import Agreement
 from .report import PortReport, top1
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,16 +61,19 @@ def code(slug: str) -> str:
 
 def made_from(port: Port) -> dict[str, str]:
     """Returns digests of what a proof of a port is about; traces its graphs, compiles nothing."""
+    from max.graph import DeviceRef
     from max.graph.weights import WeightsFormat
     from transformers import AutoConfig
 
     from common.adapters import described, plan
     from common.compiled.record import body
+    from common.compiled.target import Target
 
     from .checkpoints import write_checkpoint
     from .dry import dry_build, dry_trace
+    from .ranked import forms
 
-    found: dict[str, list[str]] = {"fixtures": [], "graphs": [], "weights": []}
+    found: dict[str, list[str]] = {"fixtures": [], "graphs": [], "ranks": [], "weights": []}
     with tempfile.TemporaryDirectory() as scratch:
         for fixture in port.fixtures:
             directory = write_checkpoint(port, fixture, Path(scratch) / fixture.name)
@@ -77,8 +81,12 @@ def made_from(port: Port) -> dict[str, str]:
             digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
             found["fixtures"] += [fixture.name, *digests, repr(sorted(fixture.legacy.items()))]
             architecture = port.architecture(fixture.class_name)
-            decoder = dry_build(architecture, AutoConfig.from_pretrained(directory))
-            found["graphs"].append(body(dry_trace(decoder)))
+            config = AutoConfig.from_pretrained(directory)
+            for form in reversed(forms(port, fixture, Target())):
+                devices = form.ranks * [DeviceRef.CPU()]
+                decoder = dry_build(architecture, config, devices=devices)
+                kind = "graphs" if form.ranks == 1 else "ranks"
+                found[kind].append(body(dry_trace(decoder)))
             weight_map = architecture.weight_adapters[WeightsFormat.safetensors].weight_map
             planned = plan(decoder.config, weight_map, described(directory), decoder.config.dtype)
             made = [(t.name, t.origin, t.steps, t.shape) for t in planned.produced.values()]
@@ -89,7 +97,7 @@ def made_from(port: Port) -> dict[str, str]:
 
 def record(report: PortReport) -> Path:
     """Writes what a report that holds has shown, beside what other encodings have of the same."""
-    both = [a for f in report.fixtures for a in (*f.prefill, *f.decode)]
+    both = _agreements(report, 1)
     parity = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()} CPU",
@@ -99,6 +107,10 @@ def record(report: PortReport) -> Path:
             for metric in ("max_sigma", "kl", "cosine")
         },
         "top1": round(top1(both), 4),
+        "ranks": {
+            str(count): float(f"{max(a.max_sigma for a in _agreements(report, count)):.1e}")
+            for count in sorted({fixture.ranks for fixture in report.fixtures} - {1})
+        },
     }
     known, about = last(report.slug), made_from(load_port(report.slug))
     same = known and not [*_differing(known, about)]
@@ -110,6 +122,12 @@ def record(report: PortReport) -> Path:
     }
     _path(report.slug).write_text(json.dumps(proof, indent=2) + "\n")
     return _path(report.slug)
+
+
+def _agreements(report: PortReport, ranks: int) -> list[Agreement]:
+    """What was measured over so many ranks."""
+    found = (f for f in report.fixtures if f.ranks == ranks)
+    return [a for f in found for a in (*f.prefill, *f.decode)]
 
 
 def last(slug: str) -> dict[str, Any] | None:

@@ -20,6 +20,8 @@ class FixtureReport:
     prompts: list[int] = field(default_factory=list)
     prefill: list[Agreement] = field(default_factory=list)
     decode: list[Agreement] = field(default_factory=list)
+    #: How many ranks, on one device, computed it.
+    ranks: int = 1
 
 
 @dataclass

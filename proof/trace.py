@@ -22,6 +22,7 @@ from .batch import Batch
 from .checkpoints import write_checkpoint
 from .compile import compile_beside, compile_decoders
 from .harness import build
+from .ranked import forms
 
 
 @contextmanager
@@ -52,6 +53,7 @@ def trace_fixtures(
     ports: Sequence[Port],
     target: Target,
     decoders: Path,
+    ranked: Path,
     beside: Path,
     progress: Callable[[str], None],
 ) -> None:
@@ -61,21 +63,27 @@ def trace_fixtures(
         ports: The ports.
         target: What to trace for; the process becomes one that compiles for it.
         decoders: A folder for the decoders.
+        ranked: A folder for those that are divided over ranks of one device; it stays empty if
+            there is none.
         beside: A folder for the graphs beside them, which all ports share.
         progress: Is told what starts, in a few words.
     """
     target.stand_in()
-    batch = Batch(target)
+    whole, divided = Batch(target), Batch(target)
     with tempfile.TemporaryDirectory() as scratch, tracing(beside):
         for port in ports:
             for fixture in port.fixtures:
-                name = f"{port.model_type}/{fixture.name}"
-                progress(f"tracing {name}")
-                path = Path(scratch) / name
+                path = Path(scratch) / port.model_type / fixture.name
                 write_checkpoint(port, fixture, path, dtype=target.encoding)
-                with batch.collecting(name):
-                    build(path, max_batch_size=len(PROMPTS), target=target)
-    batch.write(decoders)
+                for form in forms(port, fixture, target):
+                    progress(f"tracing {form.key(port)}")
+                    batch = whole if form.ranks == 1 else divided
+                    with batch.collecting(form.key(port)):
+                        rows = len(PROMPTS)
+                        build(path, max_batch_size=rows, target=target, ranks=form.ranks)
+    whole.write(decoders)
+    if divided.pending:
+        divided.write(ranked)
 
 
 def compile_fixtures(
@@ -83,10 +91,11 @@ def compile_fixtures(
 ) -> None:
     """Traces the fixtures of ports and compiles them together, all into one empty folder."""
     with tempfile.TemporaryDirectory() as scratch:
-        decoders, beside = Path(scratch, "decoders"), Path(scratch, "beside")
+        decoders, ranked, beside = (Path(scratch, n) for n in ("decoders", "ranked", "beside"))
         decoders.mkdir()
-        trace_fixtures(ports, target, decoders, beside, progress)
-        count = sum(len(port.fixtures) for port in ports)
-        progress(f"compiling {count} decoders as one module (minutes when cold)")
+        ranked.mkdir()
+        trace_fixtures(ports, target, decoders, ranked, beside, progress)
+        progress("compiling all decoders as one module (minutes when cold)")
         compile_beside([beside], target, directory)
-        compile_decoders([decoders], target, directory)
+        traced = [folder for folder in (decoders, ranked) if any(folder.iterdir())]
+        compile_decoders(traced, target, directory)

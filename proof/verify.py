@@ -21,6 +21,7 @@ from .compile import reusing
 from .harness import build
 from .oracle import Oracle
 from .parity import compare, disagreements
+from .ranked import Form, forms
 from .report import PortReport
 
 Progress = Callable[[str], None]
@@ -51,7 +52,7 @@ class Proof:
     def __init__(self, port: Port, directory: Path, target: Target) -> None:
         self.port, self.root, self.target = port, directory, target
         self.report = PortReport(port.model_type, target.encoding)
-        self.models: dict[str, Any] = {}
+        self.models: dict[Form, Any] = {}
         self._oracles: dict[str, Oracle] = {}
 
     @cached_property
@@ -63,6 +64,12 @@ class Proof:
             )
             for fixture in self.port.fixtures
         }
+
+    @cached_property
+    def forms(self) -> list[Form]:
+        """Each fixture, whole and divided over ranks."""
+        several = (forms(self.port, fixture, self.target) for fixture in self.port.fixtures)
+        return [form for each in several for form in each]
 
     def oracle(self, name: str) -> Oracle:
         """Returns the oracle of a fixture."""
@@ -81,14 +88,24 @@ class Proof:
 
     def parities(self) -> Iterator[ProofStep]:
         """Yields the other half, for which :meth:`build` must have been called."""
-        for fixture in self.port.fixtures:
-            yield ProofStep(f"parity of {fixture.name}", partial(self._parity, fixture))
+        for form in self.forms:
+            yield ProofStep(f"parity of {form.name}", partial(self._parity, form))
 
-    def build(self, batch: Batch) -> None:
-        """Builds the pipeline of each fixture, its decoder deferred to the batch."""
-        for name, path in self.directories.items():
-            with batch.collecting(f"{self.port.model_type}/{name}"):
-                self.models[name] = build(path, max_batch_size=len(PROMPTS), target=self.target)
+    def build(self, batch: Batch, ranked: Batch) -> None:
+        """Builds the pipeline of each form of each fixture, its decoder deferred.
+
+        Args:
+            batch: To which, if it is whole.
+            ranked: To which, if it is divided.
+        """
+        for form in self.forms:
+            with (batch if form.ranks == 1 else ranked).collecting(form.key(self.port)):
+                self.models[form] = build(
+                    self.directories[form.fixture],
+                    max_batch_size=len(PROMPTS),
+                    target=self.target,
+                    ranks=form.ranks,
+                )
 
     def _flags(self) -> Iterator[str]:
         if len(self.port.fixtures) < 2:
@@ -114,9 +131,10 @@ class Proof:
                 f" no test could see it ({MIN_MOVED} needed)"
             )
 
-    def _parity(self, fixture: Fixture) -> Iterator[str]:
-        model, encoding = self.models[fixture.name], self.target.encoding
-        found = compare(model, self.oracle(fixture.name), fixture.name, encoding)
+    def _parity(self, form: Form) -> Iterator[str]:
+        model, encoding = self.models[form], self.target.encoding
+        found = compare(model, self.oracle(form.fixture), form.name, encoding)
+        found.ranks = form.ranks
         self.report.fixtures.append(found)
         yield from disagreements(found, encoding)
 
@@ -145,7 +163,7 @@ def verify(
         progress(f"{proof.report.slug}: building the pipelines")
         try:
             with reusing(compiled):
-                proof.build(batch)
+                proof.build(batch, batch)
         except PortError as error:
             proof.report.problems.append(str(error))
         else:

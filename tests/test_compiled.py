@@ -157,12 +157,21 @@ def test_serve_takes_its_options_from_the_record(tmp_path: Path) -> None:
     assert compiled_for(tmp_path, "cpu", "float32", 512) == ("cpu", "float32", 512)
     dataclasses.replace(RECORDED, target="cuda:sm_90a", encoding="bfloat16").write(tmp_path)
     assert compiled_for(tmp_path, None, None, None) == ("gpu", "bfloat16", 512)
+    dataclasses.replace(RECORDED, target="cuda:sm_90a*2", encoding="bfloat16").write(tmp_path)
+    assert compiled_for(tmp_path, None, None, None) == ("gpu:0,1", "bfloat16", 512)
+    assert compiled_for(tmp_path, "gpu:2,3", None, None) == ("gpu:2,3", "bfloat16", 512)
+
+
+PAIR = {"target": "cuda:sm_90a*2", "encoding": "bfloat16"}
 
 
 @pytest.mark.parametrize(
     ("options", "change", "said"),
     [
         (("gpu", None, None), {}, "is compiled for --device cpu, not gpu"),
+        (("cpu:0", None, None), {}, "no device 'cpu:0'"),
+        (("gpu", None, None), PAIR, "is compiled for --device gpu:0,1, not gpu"),
+        (("gpu:0,1,2", None, None), PAIR, "is compiled for --device gpu:0,1, not gpu:0,1,2"),
         ((None, "bfloat16", None), {}, "is compiled for --encoding float32, not bfloat16"),
         ((None, None, 64), {}, "is compiled for --max-length 512, not 64"),
         ((None, None, None), {"max": "1"}, f"is compiled for max 1, not {max_version()}"),

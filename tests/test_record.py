@@ -59,7 +59,7 @@ def test_a_formula_makes_those_stale_whose_graphs_have_it(
 ) -> None:
     plain = GatedMLP.__call__
     monkeypatch.setattr(GatedMLP, "__call__", lambda self, x: plain(self, x) * 2.0)
-    assert record.changed("smollm3") == ["other graphs"]
+    assert record.changed("smollm3") == ["other graphs", "other ranks"]
     # Its MLP has two matrices, and no gate.
     assert record.changed("starcoder2") == []
 
@@ -69,7 +69,10 @@ def test_a_formula_makes_those_stale_whose_graphs_have_it(
     [
         ({"max": "1.0"}, ["max was 1.0"]),
         ({"transformers": "4.0"}, ["transformers was 4.0"]),
-        ({"made_from": {"code": "x"}}, ["other fixtures", "other graphs", "other weights"]),
+        (
+            {"made_from": {"code": "x"}},
+            ["other fixtures", *("other graphs", "other ranks", "other weights")],
+        ),
     ],
 )
 def test_what_changed_is_said(
@@ -85,7 +88,8 @@ def test_another_fixture_makes_a_proof_stale(monkeypatch: pytest.MonkeyPatch) ->
     fewer = dataclasses.replace(port, fixtures=port.fixtures[:2])
     monkeypatch.setattr(record, "load_port", lambda slug: fewer)
     monkeypatch.setattr(record, "code", lambda slug: "changed")
-    assert record.changed("starcoder2") == ["other fixtures", "other graphs", "other weights"]
+    others = ("fixtures", "graphs", "ranks", "weights")
+    assert record.changed("starcoder2") == [f"other {name}" for name in others]
 
 
 def test_who_was_never_proven_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:

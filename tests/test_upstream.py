@@ -359,7 +359,7 @@ def test_a_proven_port_lacks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             {"made_from": {"code": "another"}},
-            "the proof holds no longer (other fixtures, other graphs, other weights); run ./ports",
+            "(other fixtures, other graphs, other ranks, other weights); run ./ports",
         ),
         ({"max": "1.2.3"}, "the proof holds no longer (max was 1.2.3); run ./ports verify smollm3"),
         ({"transformers": "5.0"}, "the proof holds no longer (transformers was 5.0)"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from max.driver import DeviceSpec
@@ -18,10 +19,11 @@ BASELINE_CPU = "x86-64-v3"
 
 @dataclass(frozen=True)
 class Target:
-    """A device to compile for.
+    """A device to compile for, or several that are alike.
 
     Attributes:
-        name: ``cpu``, or an API and an architecture such as ``cuda:sm_90a``.
+        name: ``cpu``, or an API and an architecture such as ``cuda:sm_90a``; of two such devices,
+            ``cuda:sm_90a*2``.
         encoding: What is computed in; if none is given, float32 on a CPU, and bfloat16 on GPUs.
     """
 
@@ -48,18 +50,29 @@ class Target:
         return cls(name, encoding)
 
     @classmethod
-    def of(cls, device: DeviceRef, dtype: DType) -> Target:
-        """Returns the target that a device of this machine is, or stands in for."""
+    def of(cls, devices: Sequence[DeviceRef], dtype: DType) -> Target:
+        """Returns the target that devices of this machine are, or stand in for."""
         from max.driver import accelerator_api, accelerator_architecture_name
 
-        if device.is_cpu():
+        if devices[0].is_cpu():
             return cls("cpu", dtype.name)
-        return cls(f"{accelerator_api()}:{accelerator_architecture_name()}", dtype.name)
+        name, count = f"{accelerator_api()}:{accelerator_architecture_name()}", len(set(devices))
+        return cls(name if count == 1 else f"{name}*{count}", dtype.name)
+
+    @property
+    def kind(self) -> str:
+        """MAX's name for the kind of device."""
+        return "cpu" if self.name == "cpu" else "gpu"
+
+    @property
+    def count(self) -> int:
+        """How many devices."""
+        return int(self.name.partition("*")[2] or 1)
 
     @property
     def devices(self) -> str:
-        """MAX's name for the kind of device."""
-        return "cpu" if self.name == "cpu" else "gpu"
+        """MAX's name for the devices: ``cpu``, ``gpu``, or several as ``gpu:0,1``."""
+        return self.kind if self.count == 1 else f"gpu:{','.join(map(str, range(self.count)))}"
 
     @property
     def dtype(self) -> DType:
@@ -67,9 +80,11 @@ class Target:
         return DType[self.encoding]
 
     @property
-    def spec(self) -> DeviceSpec:
-        """MAX's spec of the device."""
-        return DeviceSpec.cpu() if self.name == "cpu" else DeviceSpec.accelerator()
+    def specs(self) -> list[DeviceSpec]:
+        """MAX's specs of the devices."""
+        if self.name == "cpu":
+            return [DeviceSpec.cpu()]
+        return [DeviceSpec.accelerator(number) for number in range(self.count)]
 
     def stand_in(self) -> None:
         """Makes the process compile for it, present or not.
@@ -81,10 +96,10 @@ class Target:
         driver.set_virtual_cpu_target(BASELINE_CPU)
         if self.name == "cpu":
             return
-        api, arch = self.name.split(":")
+        api, arch = self.name.partition("*")[0].split(":")
         driver.set_virtual_device_api(api)
         driver.set_virtual_device_target_arch(arch)
-        driver.set_virtual_device_count(1)
+        driver.set_virtual_device_count(self.count)
 
 
 #: What graphs are compiled for, by the names of Bazel's lanes. MI300X (hip:gfx942) is not among
@@ -96,6 +111,7 @@ LANES = {
     "a100": Target("cuda:sm_80"),
     "l4": Target("cuda:sm_89"),
     "h100": Target("cuda:sm_90a"),
+    "h100x2": Target("cuda:sm_90a*2"),
     "b200": Target("cuda:sm_100a"),
     "mi355x": Target("hip:gfx950"),
 }

@@ -3,6 +3,7 @@
 """config.json to typed fields: key accounting, rope parameters, the decoder's config."""
 
 from .decoder import DecoderConfig, LearnedPositionsConfig, WindowedConfig, not_read
+from .deployment import span
 from .keys import ConfigKeys
 from .rope import RopeParameters
 
@@ -13,4 +14,5 @@ __all__ = [
     "RopeParameters",
     "WindowedConfig",
     "not_read",
+    "span",
 ]

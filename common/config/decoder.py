@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypedDict, TypeVar
 
 from common.errors import PortError
 
-from .deployment import Deployment
+from .deployment import Deployment, span
 from .keys import ConfigKeys
 from .rope import RopeParameters
 
@@ -56,6 +56,8 @@ class DecoderConfig(Deployment):
     REQUIRED: ClassVar[Mapping[str, Any]] = {}
     #: Keys this architecture's checkpoints carry to no effect, each with its reason.
     IGNORED: ClassVar[Mapping[str, str]] = {}
+    #: Fields of which ranks on several devices have a share each.
+    SPLIT: ClassVar[tuple[str, ...]] = ("intermediate_size", "vocab_size")
     #: Keys that transformers folds into another when it loads, each with that other.
     LEGACY: ClassVar[Mapping[str, str]] = {}
 
@@ -168,6 +170,43 @@ class DecoderConfig(Deployment):
         """
         tied = self.tie_word_embeddings and "lm_head.weight" not in weights
         return dataclasses.replace(self, tie_word_embeddings=tied)
+
+    def check_ranks(self, count: int) -> None:
+        """Checks that a decoder can be divided over some devices.
+
+        Raises:
+            PortError: If its heads do not divide.
+        """
+        heads, kv_heads = self.num_attention_heads, self.num_key_value_heads
+        if heads % count or (kv_heads % count and count % kv_heads):
+            fits = (n for n in range(1, heads + 1) if not heads % n)
+            counts = [n for n in fits if not kv_heads % n or not n % kv_heads]
+            raise PortError(
+                f"{heads} attention heads and {kv_heads} key-value heads (config.json) do not"
+                f" divide over {count} devices; {', '.join(map(str, counts))} would do"
+            )
+
+    def rank(self: ConfigT, number: int) -> ConfigT:
+        """Returns the config of one device's share of a decoder.
+
+        Args:
+            number: Which of :attr:`devices`.
+        """
+        count = len(self.devices)
+        kv_heads = self.cache.n_kv_heads_per_device
+        device = [self.devices[number]]
+        shares: dict[str, Any] = {}
+        for name in self.SPLIT:
+            first, end = span(getattr(self, name), number, count)
+            shares[name] = end - first
+        return dataclasses.replace(
+            self,
+            devices=device,
+            kv_params=dataclasses.replace(self.cache, devices=device, n_kv_heads=kv_heads),
+            num_attention_heads=self.num_attention_heads // count,
+            num_key_value_heads=kv_heads,
+            **shares,
+        )
 
     def beyond(self, asked: int, huggingface_config: Any) -> str | None:
         """As :meth:`common.config.deployment.Deployment.beyond`.

@@ -24,10 +24,19 @@ from max.pipelines.lib.interfaces.arch_config import (
 )
 from max.pipelines.modeling.config_enums import SupportedEncoding, supported_encoding_dtype
 
+from common.errors import PortError
+
 # MAX still runs on Python 3.10, which has no Self.
 ConfigT = TypeVar("ConfigT", bound="Deployment")
 
 logger = logging.getLogger("max.pipelines")
+
+
+def span(total: int, rank: int, count: int) -> tuple[int, int]:
+    """Returns the first and the end of a rank's share; the first ranks have one more if need be."""
+    each, more = divmod(total, count)
+    first = rank * each + min(rank, more)
+    return first, first + each + (rank < more)
 
 
 @dataclass(kw_only=True)
@@ -102,11 +111,22 @@ class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
         *,
         allow_kv_head_replication: bool = False,
     ) -> KVCacheParamInterface:
-        """Returns the KV cache of grouped-query attention, from fields instead of raw keys."""
+        """Returns the KV cache of grouped-query attention, from fields instead of raw keys.
+
+        Raises:
+            PortError: If the heads do not divide over the devices.
+        """
         config = cls.from_huggingface(huggingface_config)
+        if pipeline_config.model.data_parallel_degree > 1:
+            raise PortError(
+                "--data-parallel-degree: a port divides one batch over its devices; start a server"
+                " for each copy instead"
+            )
+        config.check_ranks(len(devices))
         return kv_cache_config.to_params(
             dtype=cache_dtype,
-            allow_kv_head_replication=allow_kv_head_replication,
+            # A key-value head may be on several devices.
+            allow_kv_head_replication=True,
             n_kv_heads=config.num_key_value_heads,
             head_dim=config.head_dim,
             num_layers=config.num_hidden_layers,
@@ -133,6 +153,10 @@ class Deployment(ArchConfigWithStoredKVParams, ArchConfigWithKVCache):
             f"--max-length {asked} is more than the {most} positions of the checkpoint"
             " (config.json); what it writes beyond them may be of no use"
         )
+
+    @abstractmethod
+    def check_ranks(self, count: int) -> None:
+        """Checks that the decoder can be divided over ``count`` devices."""
 
     @property
     def device(self) -> DeviceRef:

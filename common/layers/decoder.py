@@ -31,6 +31,7 @@ from .head import Head
 from .masks import Causal, SlidingWindow
 from .mlp import GatedMLP
 from .positions import NoPosition, Position, Rope
+from .ranks import Ranks, signalled
 from .step import Step
 
 ConfigT = TypeVar("ConfigT", bound=DecoderConfig)
@@ -178,8 +179,9 @@ class Decoder(Module, Generic[ConfigT]):
 
     def input_tree(self, kv_params: KVCacheParamInterface) -> OrderedDict[str, object]:
         """Names the graph's inputs; its leaves are their types."""
+        devices = self.config.devices
         return ragged_kv_symbolic_input_tree(
-            kv_params=kv_params, device_refs=self.config.devices, include_signal_buffers=False
+            kv_params=kv_params, device_refs=devices, include_signal_buffers=signalled(devices)
         )
 
     def trace(
@@ -191,13 +193,20 @@ class Decoder(Module, Generic[ConfigT]):
         is_device_graph: bool = False,
     ) -> Graph:
         """Traces the graph whose inputs are the leaves of :meth:`input_tree`."""
+        devices = self.config.devices
+        count = len(devices) if signalled(devices) else 0
 
         def forward(
-            tokens: Value[Any], offsets: Value[Any], return_n_logits: Value[Any], *kv: Value[Any]
+            tokens: Value[Any], offsets: Value[Any], return_n_logits: Value[Any], *rest: Value[Any]
         ) -> tuple[TensorValue, ...]:
-            inputs = self.config.kv_params.unflatten_kv_inputs(iter(kv))
-            cache = tree.leaves(inputs, leaf=KVCacheInputsPerDevice)[0]
-            return self(tokens.tensor, cache, return_n_logits.tensor, offsets.tensor)
+            inputs = self.config.kv_params.unflatten_kv_inputs(iter(rest[count:]))
+            caches = tree.leaves(inputs, leaf=KVCacheInputsPerDevice)
+            if len(devices) == 1:
+                return self(tokens.tensor, caches[0], return_n_logits.tensor, offsets.tensor)
+            signals = [value.buffer for value in rest[:count]]
+            return Ranks(self)(
+                tokens.tensor, caches, return_n_logits.tensor, offsets.tensor, signals
+            )
 
         return Graph(
             name or type(self).__qualname__,

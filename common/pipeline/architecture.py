@@ -57,4 +57,5 @@ def decoder_architecture(
         },
         batching=Llama3BatchProcessor,
         memory_planner=PagedMemoryPlanner,
+        multi_gpu_supported=True,
     )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The pipeline model of a single-device decoder, on MAX's Llama pipeline.
+"""The pipeline model of a decoder, on MAX's Llama pipeline.
 
 It takes batching, KV cache and log probabilities from there, and builds the graph from the
 port's :class:`common.layers.Decoder`, after an audit of its weights.
@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from max.driver import Buffer
 from max.pipelines.lib.graph_specs import GraphRole, GraphSpec
 
 from common.adapters import Tensor, audit
@@ -20,6 +22,7 @@ from common.checkpoint import weight_files
 from common.config import DecoderConfig
 from common.errors import PortError
 from common.layers import Decoder
+from common.layers.ranks import signalled
 
 from .recorded import RecordedGraphs
 
@@ -32,6 +35,11 @@ class DecoderModel(RecordedGraphs):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.model_config_cls = cls.decoder_cls.config_cls()
+
+    @cached_property
+    def signal_buffers(self) -> list[Buffer]:
+        """What devices signal each other with; nothing for ranks on one device."""
+        return super().signal_buffers if signalled(self.arch_config.devices) else []
 
     def _load_state_dict(self) -> dict[str, Any]:
         """Returns the graph's weights.

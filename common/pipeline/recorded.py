@@ -49,7 +49,7 @@ class RecordedGraphs(LlamaModelBase):
         """
         graphs = {role: spec.trace() for role, spec in specs.items()}
         runtime = self.pipeline_config.runtime
-        target = Target.of(self.arch_config.device, self.arch_config.dtype)
+        target = Target.of(self.arch_config.devices, self.arch_config.dtype)
         record = Record(
             max_version(),
             target.name,

@@ -72,9 +72,10 @@ class Checkout:
 
     def groups(self, where: str = ALL) -> list[str]:
         """Returns what compiles decoders for a CPU."""
+        others = f'filter("_gpu_(graphs|ranks)$|:beside", {where})'
         rules = self.bazel(
             "query",
-            f'kind(compiled_graphs, {where}) except filter("_gpu_graphs$|:beside", {where})',
+            f"kind(compiled_graphs, {where}) except {others}",
             "--output=streamed_jsonproto",
         )
         return [json.loads(line)["rule"]["name"] for line in rules.splitlines()]
@@ -157,15 +158,18 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 def test_a_lane_compiles_every_port_for_its_device(second: Checkout, lane: str) -> None:
     compiles = f'mnemonic("CompileGraphs", {ALL})'
     found = second.bazel("aquery", f"--//bazel:lane={lane}", compiles, "--output=jsonproto")
-    ports = []
+    ports: dict[str, list[str]] = {"decoders": [], "ranked": []}
     for action in json.loads(found)["actions"]:
         _compiler, what, aim, _out, *traced = action["arguments"]
         assert aim == lane
         if what == "decoders":
             # For a GPU each alone: of three, the kernels take 14 GB.
-            assert len(traced) == 1 or LANES[lane].devices == "cpu"
-            ports += [Path(folder).name.removesuffix("_traced_decoders") for folder in traced]
-    assert sorted(ports) == slugs()
+            assert len(traced) == 1 or LANES[lane].kind == "cpu"
+            for folder in traced:
+                port, _, kind = Path(folder).name.rpartition("_traced_")
+                ports[kind].append(port)
+    # Whole, and divided over ranks.
+    assert [sorted(found) for found in ports.values()] == [slugs(), slugs()]
 
 
 def test_each_group_compiles_once_and_then_nothing_runs(tmp_path: Path) -> None:
@@ -207,7 +211,7 @@ def test_a_remote_cache_serves_a_machine_that_has_none(second: Checkout, remote:
         if port.parent.name != "gpt_neox":
             shutil.rmtree(port.parent)
     edited(second, "common/layers/mlp.py", "self.act(self.up_proj(x))", "self.up_proj(x) * 2.0")
-    (group,) = second.groups()
+    (group,) = (label for label in second.groups() if label.endswith("_graphs"))
 
     found = second.run("build", "--config=remote", remote, group)
     assert compiled(found) == [Spawn("CompileGraphs", group, cached=False)]

@@ -14,8 +14,9 @@ from pathlib import Path
 from bazel.action import in_an_action
 
 
-def main(lane: str, slug: str, decoders: str, beside: str, hunted: str) -> None:
+def main(lane: str, slug: str, *folders: str) -> None:
     """Traces a port into the folder ``hunted``."""
+    *_, beside, hunted = map(Path, folders)
     with in_an_action(), tempfile.TemporaryDirectory() as scratch:
         from common.compiled.target import LANES
         from proof.trace import tracing
@@ -25,9 +26,9 @@ def main(lane: str, slug: str, decoders: str, beside: str, hunted: str) -> None:
         target = LANES[lane]
         target.stand_in()
         planted = Planted(Path(scratch), target, {slug: FIXTURES[slug]})
-        with tracing(Path(beside)):
+        with tracing(beside):
             planted.collect(progress=lambda text: None)
-        planted.batch.write(Path(hunted))
+        planted.batch.write(hunted)
 
 
 if __name__ == "__main__":

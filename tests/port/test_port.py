@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What every port must show; the environment's PORT names it, so each port has its own target.
 
-COMPILED is the directory of its compiled graphs, BESIDE of those that every pipeline runs; here
-nothing compiles.
+COMPILED is the directory of its compiled graphs, RANKED of those divided over ranks, BESIDE of
+those that every pipeline runs; here nothing compiles.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from proof.parity import tokens
 from proof.verify import Proof, ProofStep
 
 PORT = load_port(os.environ["PORT"])
-COMPILED, BESIDE = Path(os.environ["COMPILED"]), Path(os.environ["BESIDE"])
+COMPILED, RANKED, BESIDE = (Path(os.environ[n]) for n in ("COMPILED", "RANKED", "BESIDE"))
 TARGET = Record.read(COMPILED).made_for
 SCRATCH = tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR"))
 PROOF = Proof(PORT, Path(SCRATCH.name), TARGET)
@@ -35,10 +35,12 @@ PROOF = Proof(PORT, Path(SCRATCH.name), TARGET)
 
 @pytest.fixture(scope="session")
 def built() -> None:
-    batch = Batch(TARGET)
+    batch, ranked = Batch(TARGET), Batch(TARGET)
     with reusing(BESIDE):
-        PROOF.build(batch)
+        PROOF.build(batch, ranked)
     batch.load(COMPILED)
+    if ranked.pending:
+        ranked.load(RANKED)
 
 
 @pytest.mark.parametrize("step", PROOF.checks(), ids=lambda step: step.name)
