@@ -90,8 +90,10 @@ def test_weights_decide_the_distribution() -> None:
     fits = axis(planned(source(headers(30))), "distribution")
     assert fits.default == "one device; the weights fit an 80 GB GPU"
     assert fits.facts == "30.0 B parameters, 55.9 GiB in bfloat16"
-    large = axis(planned(source(headers(70))), "distribution")
-    assert large.default.startswith("3 GPUs, which the common decoder does not do")
+    heads = {"hidden_size": 4096, "num_attention_heads": 32, "num_key_value_heads": 8}
+    large = axis(planned(source(headers(70), **heads)), "distribution")
+    # 130 GiB take three; the heads divide over four.
+    assert large.default.startswith("4 GPUs, as --device gpu:0,1,2,3")
     none = axis(planned(source()), "distribution")
     assert "no weights here" in none.facts
 

@@ -24,7 +24,7 @@ from common.errors import PortError
 from tools.read import installed
 from tools.read.config import class_name, shown
 from tools.read.differences import Nearby, donors
-from tools.read.fit import estimated
+from tools.read.fit import estimated, spread
 from tools.read.keys import BITS
 from tools.read.source import Source, open_source
 from tools.read.walls import BLOCKER, Finding, found
@@ -143,9 +143,11 @@ def _distribution(source: Source, headers: list[Header]) -> Axis:
     facts += "" if headers else ", by the config's sizes"
     if weights <= SHARE * GPU_BYTES:
         return Axis(name, f"one device; the weights fit {GPU_NAME}", facts)
-    needed = math.ceil(weights / (SHARE * GPU_BYTES))
-    default = f"{needed} GPUs, which the common decoder does not do; prove it on tiny checkpoints"
-    return Axis(name, default, facts)
+    needed = spread(source.config, weights, 0, SHARE * GPU_BYTES)
+    if needed is None:
+        return Axis(name, "more GPUs than its heads divide over", facts)
+    device = f"gpu:{','.join(map(str, range(needed)))}"
+    return Axis(name, f"{needed} GPUs, as --device {device}; proven as ranks on one", facts)
 
 
 def _quantisation(source: Source, headers: list[Header]) -> Axis:

@@ -23,7 +23,8 @@ TITLE = """# Ports
 
 Written by `./ports list --markdown --write`; do not edit it by hand. σ is the standard deviation of
 the reference's logits. A proof says what was measured where; on a GPU the same graph runs on MAX's
-GPU kernels, which a proof on a CPU does not cover.
+GPU kernels, which a proof on a CPU does not cover. Ranks are a decoder divided as for so many
+devices, all of them on one CPU: what MAX's collectives do between devices ran nowhere yet.
 
 """
 
@@ -52,6 +53,7 @@ def _proof(found: dict[str, Any] | None) -> str:
         return "none"
     return "; ".join(
         f"{encoding} {shown['date']}: max |Δlogit| {shown['max_sigma']:.0e} σ"
+        + "".join(f", {n} ranks {most:.0e} σ" for n, most in shown.get("ranks", {}).items())
         for encoding, shown in found["parity"].items()
     )
 

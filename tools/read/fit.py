@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 MAX Ports authors
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Whether a model fits one GPU with its KV cache, and the arithmetic that says so."""
+"""How many GPUs a model and its KV cache take, and the arithmetic that says so."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ GPUS = {
 SHARE = 0.9
 #: Bytes of an element in the encodings that ports serve.
 ENCODINGS = {"bfloat16": 2, "float32": 4}
+#: As many devices as MAX's collectives take.
+MOST_DEVICES = 8
 #: Tokens of a conversation, where the question is whether its cache fits.
 LENGTH = 8192
 
@@ -51,6 +53,8 @@ class Fit:
         length: Tokens of that sequence.
         arithmetic: How the two came about.
         fits: The verdict; None where a number is missing.
+        devices: On how many such GPUs it fits, of the counts that its heads divide over; None if it
+            fits none of these, or a number is missing.
     """
 
     gpu: str
@@ -61,6 +65,39 @@ class Fit:
     length: int
     arithmetic: tuple[str, ...]
     fits: bool | None
+    devices: int | None = None
+
+
+def counts(heads: int, kv_heads: int) -> list[int]:
+    """Returns over how many devices a decoder's heads divide: see ``DecoderConfig.check_ranks``."""
+    return [
+        count
+        for count in range(1, MOST_DEVICES + 1)
+        if not heads % count and not (kv_heads % count and count % kv_heads)
+    ]
+
+
+def spread(config: Mapping[str, Any], weights: int, cache: int, usable: float) -> int | None:
+    """Returns the fewest devices that hold a share each of weights and cache.
+
+    Args:
+        config: config.json.
+        weights: Bytes of all.
+        cache: Bytes of a sequence's.
+        usable: Bytes of a device.
+    """
+    _, heads, _, kv_heads = sizes(config)
+    if not heads or not kv_heads:
+        return None
+    # A key-value head is on several devices, where there are more of these.
+    return next(
+        (
+            count
+            for count in counts(heads, kv_heads)
+            if weights / count + cache / min(count, kv_heads) <= usable
+        ),
+        None,
+    )
 
 
 def layers(config: Mapping[str, Any]) -> int | None:
@@ -149,4 +186,8 @@ def fit(
         fits = weights < usable
     elif about:
         fits = None
-    return Fit(gpu, int(gib * GIB), usable, weights, cache and cache[0], length, tuple(lines), fits)
+    devices = 1 if fits else None
+    if weights is not None and cache and not fits:
+        devices = spread(config, weights, cache[0], usable)
+    memory, tokens = int(gib * GIB), cache and cache[0]
+    return Fit(gpu, memory, usable, weights, tokens, length, tuple(lines), fits, devices)

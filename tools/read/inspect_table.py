@@ -54,6 +54,8 @@ def print_inspection(found: Inspection, console: Console) -> None:
     line(f"{good} of {len(found.checks)} sizes agree with the headers")
     verdict = {True: "fits", False: "does not fit", None: "may fit"}[found.fit.fits]
     console.print(f"\n[bold]{verdict}[/] {escape(plain(found.fit.gpu))}")
+    if found.fit.devices and found.fit.devices > 1:
+        line(f"  fits {found.fit.devices} of them; a port divides over these")
     for step in found.fit.arithmetic:
         line(f"  {step}")
     _print_differences(found, console)

@@ -179,6 +179,7 @@ def located(
     *,
     max_length: int | None = None,
     trust_remote_code: bool = False,
+    devices: int = 1,
 ) -> Path:
     """Returns the folder of a checkpoint: itself, or downloaded if it is a name of the Hub.
 
@@ -197,6 +198,7 @@ def located(
                 headers=headers,
                 max_length=max_length,
                 trust_remote_code=trust_remote_code,
+                devices=devices,
             )
         else:
             port_class(read_config(directory))
@@ -249,6 +251,7 @@ def preflight(
     headers: Sequence[Header] | None = None,
     max_length: int | None = None,
     trust_remote_code: bool = False,
+    devices: int = 1,
 ) -> list[str]:
     """Checks everything about a checkpoint that needs no compile.
 
@@ -257,6 +260,7 @@ def preflight(
         headers: Of its weights, if these are not there.
         max_length: The longest sequence to serve, in tokens, if not the checkpoint's.
         trust_remote_code: Leaves the tokenizer unchecked, which may then be the checkpoint's code.
+        devices: How many it is to be divided over.
 
     Returns:
         Warnings.
@@ -281,6 +285,7 @@ def preflight(
     plan, parameters = planned_from(architecture, huggingface_config, found)
     audit(plan.produced, parameters)
     config = architecture.config.from_huggingface(huggingface_config)
+    config.check_ranks(devices)
     warnings = [
         f"config.json sets {key!r}, which the port neither reads nor knows to be without effect"
         for key in architecture.config.unaccounted(huggingface_config, raw)

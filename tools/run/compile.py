@@ -34,7 +34,8 @@ def compile_graphs(
     ],
     out: Annotated[Path, typer.Option(help="Where to; must not exist.")],
     target: Annotated[
-        str, typer.Option(help="cpu, or a GPU's API and architecture; it need not be here.")
+        str,
+        typer.Option(help="cpu, or a GPU's API and architecture, *2 for two; it need not be here."),
     ] = "cpu",
     encoding: Annotated[
         str, typer.Option(help="float32 or bfloat16; by default what the target serves in.")
@@ -103,13 +104,13 @@ def _checkpoint(
     import architectures
 
     progress(f"checking {directory}")
-    preflight(directory, max_length=max_length)
+    preflight(directory, max_length=max_length, devices=target.count)
     progress("compiling (minutes)")
     arguments = PipelineArgs.from_flat_kwargs(
         model_path=str(directory.resolve()),
         weight_path=weight_files(directory.resolve()),
         custom_architectures=[str(Path(architectures.__path__[0]))],
-        device_specs=[target.spec],
+        device_specs=target.specs,
         quantization_encoding=target.encoding,
         max_length=max_length,
         export_mefs=str(unfinished),

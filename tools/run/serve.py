@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ def serve(
     ],
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 8000,
     device: Annotated[
-        str | None, typer.Option(help="cpu or gpu; by default a GPU if there is one.")
+        str | None,
+        typer.Option(help="cpu, gpu, or several as gpu:0,1; by default a GPU if there is one."),
     ] = None,
     encoding: Annotated[
         str | None, typer.Option(help="bfloat16 (default on a GPU) or float32 (on the CPU).")
@@ -39,6 +41,8 @@ def serve(
     ] = False,
 ) -> None:
     """Serves a checkpoint with an OpenAI API. Further options go to `max serve`.
+
+    Several GPUs hold a share each of every layer: --device gpu:0,1.
 
     Example: ./ports serve HuggingFaceTB/SmolLM3-3B --max-length 4096
     """
@@ -54,7 +58,9 @@ def serve(
     console = Console(stderr=True)
     with progress_line(console) as progress:
         progress(f"checking {checkpoint}")
-        how: Any = dict(max_length=max_length, trust_remote_code=trust_remote_code)
+        how: Any = dict(
+            max_length=max_length, trust_remote_code=trust_remote_code, devices=counted(device)
+        )
         directory = located(checkpoint, progress, **how)
         warnings = preflight(directory, **how)
     directory = directory.resolve()
@@ -87,6 +93,24 @@ def serve(
             console.print("stopped")
 
 
+def counted(device: str | None) -> int:
+    """Returns how many devices a person has named.
+
+    Raises:
+        PortError: If that is no name of devices.
+    """
+    if device == "gpu:all":
+        from max.driver import accelerator_count
+
+        return accelerator_count()
+    if not re.fullmatch(r"cpu|gpu(:\d+(,\d+)*)?", device or "gpu"):
+        raise PortError(f"no device {device!r}; say cpu, gpu, or several as gpu:0,1")
+    numbers = (device or "").partition(":")[2].split(",")
+    if len(set(numbers)) < len(numbers):
+        raise PortError(f"--device {device} names one device twice")
+    return len(numbers)
+
+
 def best_device() -> str:
     """Returns ``gpu`` if MAX finds one, else ``cpu``."""
     from max.driver import accelerator_count
@@ -117,10 +141,14 @@ def compiled_for(
         raise PortError(f"{directory} holds the graphs of ports' tests, not of a checkpoint")
     if record.max != max_version():
         raise PortError(f"{directory} is compiled for max {record.max}, not {max_version()}")
-    found = (record.made_for.devices, record.encoding, record.max_length)
+    target = record.made_for
+    given_kind = (device or target.kind).partition(":")[0]
+    if given_kind != target.kind or counted(device or target.devices) != target.count:
+        raise PortError(f"{directory} is compiled for --device {target.devices}, not {device}")
+    found = (record.encoding, record.max_length)
     for name, here, given in zip(
-        ("device", "encoding", "max-length"), found, (device, encoding, max_length), strict=True
+        ("encoding", "max-length"), found, (encoding, max_length), strict=True
     ):
         if given not in (None, here):
             raise PortError(f"{directory} is compiled for --{name} {here}, not {given}")
-    return found
+    return device or target.devices, *found
