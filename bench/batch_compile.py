@@ -64,10 +64,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         traced = [Path(scratch) / slug for slug in ports]
         for slug, folder in zip(ports, traced, strict=True):
-            beside, hunted = (Path(scratch) / f"{slug}_{kind}" for kind in ("beside", "hunted"))
-            for made in (folder, beside, hunted):
+            others = [Path(scratch, f"{slug}_{kind}") for kind in ("ranked", "beside", "hunted")]
+            for made in (folder, *others):
                 made.mkdir()
-            run("trace_graphs.py", "cpu", slug, str(folder), str(beside), str(hunted))
+            run("trace_graphs.py", "cpu", slug, str(folder), *map(str, others))
         curve = [compiled(traced[:count]) for count in counts]
     last, before = curve[-1], curve[-2]
     more = last["cpu_s"] - before["cpu_s"]
