@@ -252,7 +252,8 @@ def test_json_has_its_schema_and_goes_to_a_file(
         *("key", "value", "kind", "destination", "known", "off")
     }
     assert set(found["fit"]) == {
-        *("gpu", "memory", "usable", "weights", "cache", "length", "arithmetic", "fits")
+        *("gpu", "memory", "usable", "weights", "cache", "length", "arithmetic", "fits"),
+        "devices",
     }
     assert set(found["differences"][0]) == {
         *("name", "part", "state", "references", "where", "hunk"),
