@@ -242,12 +242,13 @@ class Ranks:
         config, tell = self.whole.config, Collectives(self.devices, signals)
         offsets = tell.spread(input_row_offsets)
         steps = PerRank(map(Step, caches, offsets))
-        whole = copy.copy(self.whole)
+        # Its code runs once, on values of all ranks.
+        whole: Any = copy.copy(self.whole)
         for name in whole.sublayers.keys() - {"layers", "norm", "lm_head"}:
             whole.__dict__[name] = Each([getattr(rank, name) for rank in self.ranks])
         lookups = [_lookup(self.whole, rank, i) for i, rank in enumerate(self.ranks)]
         whole.__dict__["embed_tokens"] = Each(lookups, tell.total)
-        h: Any = whole.embed(tell.spread(tokens), steps)  # type: ignore[arg-type]
+        h = whole.embed(tell.spread(tokens), steps)
         for i, layer in enumerate(self.whole.layers):
             h = self._as_one(layer, ("layers", str(i)), tell)(h, steps)
 
