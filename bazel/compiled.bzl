@@ -138,7 +138,8 @@ def compiled_groups(name, ports):
     """Declares what compiles together, and what of each port its package asks for.
 
     Of each port `<slug>_traced` are its graphs, traced, and `<slug>_graphs` an alias of where they
-    are compiled, `<slug>_ranks` of where they are that are divided over ranks; `beside` are the graphs that every pipeline runs beside its decoder.
+    are compiled, `<slug>_ranks` of where they are that are divided over ranks; `beside` are the
+    graphs that every pipeline runs beside its decoder.
 
     For a GPU each port compiles alone. Kernels are made for the shapes of each fixture, so a group
     saves about a third, and its memory grows (sm_90a on two cores: the 2 fixtures of a port take 482

@@ -50,8 +50,7 @@ def build(
 ) -> Any:
     """Returns MAX's pipeline for a checkpoint of one of our ports, by default on the CPU.
 
-    Several ranks are on one device, unless the target has more: then all is as on several devices
-    but the links between them.
+    Several ranks share the target's one device: all is as on several but the links between them.
     """
     from max.pipelines import AutoModel
     from max.pipelines.modeling import config_enums

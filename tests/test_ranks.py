@@ -115,7 +115,7 @@ def test_a_norm_over_all_heads_is_refused() -> None:
         ranks.Ranks(decoder)
 
 
-def test_a_device_of_its_own_is_said_once() -> None:
+def test_values_of_ranks_combine_rank_by_rank() -> None:
     both = PerRank([1, 2]) + PerRank([10, 20])
     assert (both, both + 1, 2 * both) == ((11, 22), (12, 23), (22, 44))
 

@@ -82,7 +82,7 @@ class Collectives:
     runs without several, add and join by themselves.
 
     Attributes:
-        devices: The rank's devices.
+        devices: The ranks' devices.
         signals: A buffer for each, if they are devices of their own.
     """
 
